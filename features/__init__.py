@@ -1,0 +1,1 @@
+"""Point-in-time features: events in, histories kept, questions answered. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Well-known layouts of event logs, each read into the canonical one."""

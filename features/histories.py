@@ -1,0 +1,192 @@
+"""Histories: many persons' events as offsets into sorted columns, the one shape that the kernel reads."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """A text field of n persons' m events as dense codes, each person with codes of their own.
+
+    Attributes:
+        codes: (m,) int32, from 0 in order of first appearance in the person's history; -1 for null.
+        offsets: (n + 1,) int64; the texts of person u are `values[offsets[u]:offsets[u + 1]]`.
+        values: The texts.
+    """
+
+    codes: np.ndarray
+    offsets: np.ndarray
+    values: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """n persons' m events, each person's sorted by (ts, event_key) and without equal keys.
+
+    Attributes:
+        users: (n,) person ids.
+        offsets: (n + 1,) int64; the events of person u are rows `offsets[u]:offsets[u + 1]`.
+        ts: (m,) int64 microseconds UTC.
+        arrived: (m,) int64, never below `ts`; None where every event arrived when it happened.
+        kind: (m,) int8, places in the workspace's kinds.
+        key_hi: (m,) int64, first half of the event key.
+        key_lo: (m,) int64, second half.
+        numbers: Field to (m,) int64, `NULL` for null; a field that was not asked for is absent.
+        coded: Field to its codes, likewise.
+    """
+
+    users: pa.Array
+    offsets: np.ndarray
+    ts: np.ndarray
+    arrived: np.ndarray | None
+    kind: np.ndarray
+    key_hi: np.ndarray
+    key_lo: np.ndarray
+    numbers: dict[str, np.ndarray]
+    coded: dict[str, Codes]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events, m."""
+        return len(self.ts)
+
+    def take(self, rows: np.ndarray) -> "Histories":
+        """The histories of persons `rows` (int64 places), in that order."""
+        starts, sizes = self.offsets[rows], np.diff(self.offsets)[rows]
+        offsets = bounds_of(sizes)
+        events = ranges(starts, sizes)
+        coded = {}
+        for name, field in self.coded.items():
+            n_values = np.diff(field.offsets)[rows]
+            coded[name] = Codes(
+                field.codes[events],
+                bounds_of(n_values),
+                field.values.take(pa.array(ranges(field.offsets[rows], n_values))),
+            )
+        return Histories(
+            users=self.users.take(pa.array(rows)),
+            offsets=offsets,
+            ts=self.ts[events],
+            arrived=None if self.arrived is None else self.arrived[events],
+            kind=self.kind[events],
+            key_hi=self.key_hi[events],
+            key_lo=self.key_lo[events],
+            numbers={name: column[events] for name, column in self.numbers.items()},
+            coded=coded,
+        )
+
+
+def bounds_of(sizes: np.ndarray) -> np.ndarray:
+    """(n + 1,) int64 offsets of runs of the given sizes."""
+    offsets = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
+
+
+def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The integers of all `[start, start + size)`, one run after the other."""
+    offsets = bounds_of(sizes)
+    places: np.ndarray = np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], sizes)
+    return places
+
+
+@njit(cache=True)
+def _localise(offsets, shared, n_values):  # type: ignore[no-untyped-def]
+    """Shared codes to each person's own dense codes; also the shared code of each own code, and their offsets."""
+    n = len(offsets) - 1
+    own = np.empty(len(shared), np.int32)
+    kept = np.empty(len(shared), np.int32)
+    bounds = np.zeros(n + 1, np.int64)
+    place = np.full(n_values, -1, np.int32)
+    total = 0
+    for u in range(n):
+        first = total
+        for e in range(offsets[u], offsets[u + 1]):
+            code = shared[e]
+            if code < 0:
+                own[e] = -1
+                continue
+            if place[code] < 0:
+                place[code] = total - first
+                kept[total] = code
+                total += 1
+            own[e] = place[code]
+        for k in range(first, total):
+            place[kept[k]] = -1
+        bounds[u + 1] = total
+    return own, kept[:total], bounds
+
+
+def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray, offsets: np.ndarray) -> Codes:
+    """Codes of a text column.
+
+    Args:
+        column: (m,) strings or dictionary of strings, in any order.
+        order: (m,) places of the column that sort it into histories.
+        offsets: (n + 1,) offsets of the histories.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    shared = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[order]
+    own, kept, bounds = _localise(offsets, shared, len(column.dictionary))
+    return Codes(own, bounds, column.dictionary.cast(pa.string()).take(pa.array(kept)))
+
+
+def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collection[str] | None = None) -> Histories:
+    """Sort flat events into histories; of equal keys the first arrival counts.
+
+    Args:
+        events: Rows of the `EVENTS` schema (other columns are ignored), in any order; persons come out sorted by id.
+        kinds: The workspace's kinds.
+        fields: Number and coded fields wanted; None for all.
+    """
+    names = set(events.column_names) & set(fields if fields is not None else (*NUMBER_FIELDS, *CODED_FIELDS))
+    users = events["user_id"].combine_chunks().dictionary_encode()
+    rank = np.argsort(np.argsort(users.dictionary.to_numpy(zero_copy_only=False), kind="stable"), kind="stable")
+    person = rank[users.indices.to_numpy()] if len(events) else np.empty(0, np.int64)
+    ts = events["ts"].to_numpy()
+    arrived = np.maximum(events["arrived_at"].combine_chunks().fill_null(NULL).to_numpy(), ts)
+    hi, lo = events["key_hi"].to_numpy(), events["key_lo"].to_numpy()
+    order = _unique(person, hi, lo, arrived)
+    order = order[np.lexsort((lo[order], hi[order], ts[order], person[order]))]
+    offsets = bounds_of(np.bincount(person[order], minlength=len(rank)))
+    late = arrived[order]
+    kind = events["kind"].combine_chunks().dictionary_encode()
+    codes = np.array([kinds.index(name) for name in kind.dictionary.to_pylist()], np.int8)
+    return Histories(
+        users=users.dictionary.cast(pa.string()).take(pa.array(np.argsort(rank))),
+        offsets=offsets,
+        ts=ts[order],
+        arrived=late if (late > ts[order]).any() else None,
+        kind=codes[kind.indices.to_numpy()[order]] if len(order) else np.empty(0, np.int8),
+        key_hi=hi[order],
+        key_lo=lo[order],
+        numbers={
+            name: events[name].combine_chunks().fill_null(NULL).to_numpy()[order]
+            for name in NUMBER_FIELDS
+            if name in names
+        },
+        coded={name: encode(events[name], order, offsets) for name in CODED_FIELDS if name in names},
+    )
+
+
+def _unique(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: np.ndarray) -> np.ndarray:
+    """Places of one event a (person, key): the first to arrive, the earlier row where that ties."""
+    order = np.lexsort((arrived, lo, hi, person))
+    if len(order) == 0:
+        return order
+    p, h, k = person[order], hi[order], lo[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (p[1:] != p[:-1]) | (h[1:] != h[:-1]) | (k[1:] != k[:-1])
+    return order[first]

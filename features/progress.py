@@ -1,0 +1,41 @@
+"""Progress bars on long work, on stderr, so that stdout stays for results."""
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar; the body calls what it is given with the number of steps done since.
+
+    Args:
+        label: What is being done, a few words.
+        total: Number of steps; None where unknown.
+    """
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def track(label: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+    """Yield the items under a bar; `total` defaults to `len(items)` where there is one."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with progress(label, total) as advance:
+        for item in items:
+            yield item
+            advance(1)

@@ -1,0 +1,1 @@
+"""From a bundle to answers: scoring, batch, stores, the service. Imports features and models."""
