@@ -1,0 +1,359 @@
+"""The command line: one verb a task. The only place where training and serving meet; every verb imports what it needs.
+
+Exit status: 0, 2 for what the caller can mend, 1 for a fault of ours. With `--json`, exactly one JSON object goes to
+stdout and all else to stderr; an error is `{"error": {"code", "message"}}`.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from features.errors import InputError, IntentlyError
+from features.workspace import Workspace
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+AS_OF = "ISO time with offset or Z, or a date: midnight in the shop's timezone."
+
+
+class Verb(click.Command):
+    """A command with `--json`, whose last paragraph of help shows examples."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params.append(
+            click.Option(
+                ["--json"], is_flag=True, expose_value=False, help="One JSON object on stdout, the rest on stderr."
+            )
+        )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The examples, as they are typed."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.splitlines():
+                    formatter.write(f"  {line}\n")
+
+
+@click.group(context_settings=CONTEXT)
+@click.option(
+    "--home", type=click.Path(path_type=Path), help="The workspace; default $INTENTLY_HOME, else ./workspace."
+)
+@click.option("--json", is_flag=True, expose_value=False, help="One JSON object on stdout, the rest on stderr.")
+@click.version_option(package_name="intently")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Intently recognises what a shop's user is about to do, before they do it.
+
+    Events in, calibrated intent and churn out, as tags with reasons. Start with `intently demo`.
+    """
+    ctx.obj = Workspace.at(home)
+
+
+def verb(
+    group: click.Group = cli, examples: str = "", name: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Register a verb: it gets the workspace first, and returns (result, how to show it to people)."""
+
+    def register(function: Callable[..., Any]) -> click.Command:
+        return group.command(name, cls=Verb, examples=examples)(click.pass_obj(function))
+
+    return register
+
+
+Shown = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]
+
+
+def drained(workspace: Workspace) -> Workspace:
+    """The workspace, after what the service acknowledged has gone to the log."""
+    from serving.drain import drain
+
+    drain(workspace)
+    return workspace
+
+
+def instant(workspace: Workspace, text: str) -> int:
+    """Microseconds UTC of a time given as an option."""
+    from features.instants import parse_instant
+
+    return parse_instant(text, workspace.facts.timezone)
+
+
+def now() -> int:
+    """The wall's clock, microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+@verb(
+    examples="intently simulate --users 20000 --days 365 --seed 1 --out shop\nintently ingest shop --format canonical"
+)
+@click.option("--users", "n_users", type=int, default=20_000, show_default=True, help="How many people.")
+@click.option("--days", "n_days", type=int, default=365, show_default=True, help="How many days.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same shop.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
+@click.option("--truth/--no-truth", default=True, help="Also the exact probabilities a week.")
+def simulate(_: Workspace, n_users: int, n_days: int, seed: int, out: Path, truth: bool) -> Shown:
+    """Make a shop whose users' true probabilities are known: events, users, items, truth (Parquet)."""
+    from features.show import show_facts
+    from training.simulate import simulate as run
+
+    return run(n_users, n_days, seed, out, truth=truth), show_facts
+
+
+@verb(
+    examples="intently ingest shop --format canonical\n"
+    "intently ingest orders.csv --format mapping.toml --timezone Asia/Shanghai\n"
+    "intently ingest UserBehavior.csv --format taobao --dry-run"
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "layout", required=True, help="An adapter's name, or a mapping of your own (.toml).")
+@click.option("--timezone", help="The shop's IANA timezone; fixed by the first ingest.")
+@click.option("--currency", help="The shop's currency, such as CNY; fixed by the first ingest.")
+@click.option("--dry-run", is_flag=True, help="Only report what would happen.")
+def ingest(
+    workspace: Workspace,
+    paths: tuple[Path, ...],
+    layout: str,
+    timezone: str | None,
+    currency: str | None,
+    dry_run: bool,
+) -> Shown:
+    """Read files into the event log; rows that cannot be read are kept aside, to be mended."""
+    from features.intake import ingest as run
+    from features.show import show_ingest
+
+    ask = (lambda: click.prompt("The shop's timezone", default="UTC", err=True)) if sys.stdin.isatty() else None
+    result = run(
+        workspace, list(paths), layout, timezone=timezone, currency=currency, dry_run=dry_run, now=now(), ask=ask
+    )
+    return result, show_ingest
+
+
+@verb(
+    examples="intently train\nintently train --spec models/*.toml\nintently train --spec my_churn.toml --tracking-uri http://127.0.0.1:5000"
+)
+@click.option(
+    "--spec",
+    "specs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Training specs (TOML); default: the workspace's, else ours.",
+)
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC]...")
+@click.option("--tracking-uri", help="MLflow's store; default: SQLite in the workspace.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same models.")
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path),
+    help="truth.parquet of a simulated shop, to compare with the best possible.",
+)
+def train(
+    workspace: Workspace,
+    specs: tuple[Path, ...],
+    more: tuple[Path, ...],
+    tracking_uri: str | None,
+    seed: int,
+    truth: Path | None,
+) -> Shown:
+    """Fit, calibrate and evaluate a model a target; register them as one new version."""
+    from training.show import show_training
+    from training.train import train as run
+
+    paths = [*specs, *more] or None
+    result = run(drained(workspace), paths, tracking_uri=tracking_uri, seed=seed, now=now(), truth=truth)
+    return result, show_training
+
+
+@verb(examples="intently promote 3")
+@click.argument("version")
+@click.option("--tracking-uri", help="MLflow's store; default: SQLite in the workspace.")
+def promote(workspace: Workspace, version: str, tracking_uri: str | None) -> Shown:
+    """Let VERSION answer: verify its bundle, then move the `champion` alias to it."""
+    from features.show import show_facts
+    from training.registry import promote as run
+
+    return run(workspace, version, tracking_uri=tracking_uri), show_facts
+
+
+@verb(examples="intently rollback")
+@click.option("--tracking-uri", help="MLflow's store; default: SQLite in the workspace.")
+def rollback(workspace: Workspace, tracking_uri: str | None) -> Shown:
+    """Let the version before answer again."""
+    from features.show import show_facts
+    from training.registry import rollback as run
+
+    return run(workspace, tracking_uri=tracking_uri), show_facts
+
+
+@verb(examples="intently score --as-of 2025-12-31\nintently score --as-of 2025-12-31T08:00:00+08:00 --out scores")
+@click.option("--as-of", required=True, help=AS_OF)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into; default HOME/scores.")
+def score(workspace: Workspace, as_of: str, out: Path | None) -> Shown:
+    """Score the whole base: probabilities, one row a user, and tags in long form (Parquet)."""
+    from features.show import show_facts
+    from serving.batch import score as run
+
+    return run(drained(workspace), instant(workspace, as_of), out), show_facts
+
+
+@verb(examples="intently lookup u1 u2\nintently lookup u1 --as-of 2025-12-31 --explain --json")
+@click.argument("users", nargs=-1, required=True)
+@click.option("--as-of", help=f"{AS_OF} Default: the clock.")
+@click.option("--only", multiple=True, help="Only these tags.")
+@click.option("--explain", is_flag=True, help="With the strongest reasons.")
+@click.option(
+    "--clock",
+    type=click.Choice(["now", "log"]),
+    default="now",
+    show_default=True,
+    help="What `now` is: the wall's, or the log's last instant.",
+)
+def lookup(
+    workspace: Workspace, users: tuple[str, ...], as_of: str | None, only: tuple[str, ...], explain: bool, clock: str
+) -> Shown:
+    """The tags of USERS: the same answer as the service, without one."""
+    from serving.lookup import lookup as run
+    from serving.show import show_users
+
+    moment = instant(workspace, as_of) if as_of else None
+    result = run(drained(workspace), list(users), as_of=moment, only=list(only) or None, explain=explain, clock=clock)
+    return result, show_users
+
+
+@verb(examples="intently serve\nintently serve --port 8080 --clock log")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option(
+    "--clock",
+    type=click.Choice(["now", "log"]),
+    default="now",
+    show_default=True,
+    help="What `now` is: the wall's, or the log's last instant.",
+)
+def serve(workspace: Workspace, port: int, clock: str) -> Shown:
+    """Answer over HTTP with the champion, on 127.0.0.1, until Ctrl-C."""
+    from features.show import show_facts
+    from serving.run import serve as run
+
+    return run(workspace, port=port, clock=clock), show_facts
+
+
+@verb(examples="intently ui\nintently ui --port 5001 --no-browser")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--browser/--no-browser", default=True, help="Open the page.")
+def ui(workspace: Workspace, port: int, browser: bool) -> Shown:
+    """MLflow's page on this workspace, opened where the models' runs are, until Ctrl-C."""
+    from features.show import show_facts
+    from training.registry import ui as run
+
+    return run(workspace, port, open_browser=browser), show_facts
+
+
+@verb(examples="intently compact")
+def compact(workspace: Workspace) -> Shown:
+    """Bring the derived histories up to date with the log."""
+    from features.log import EventLog
+    from features.show import show_facts
+
+    workspace.facts  # noqa: B018 - refuses where nothing was ingested
+    with workspace.writing("intently compact"):
+        return EventLog(drained(workspace)).compact().as_dict(), show_facts
+
+
+@cli.group("features", context_settings=CONTEXT)
+def features_group() -> None:
+    """Questions put to every user's history."""
+
+
+@verb(
+    features_group,
+    name="compute",
+    examples="intently features compute --as-of 2025-12-31 --out features.parquet\n"
+    "intently features compute --as-of 2025-11-30 --as-of 2025-12-31 --features purchase_count_30d,purchase_age --out f.parquet",
+)
+@click.option("--as-of", "cutoffs", multiple=True, required=True, help=f"{AS_OF} Give it again for more cutoffs.")
+@click.option("--features", "names", help="Comma-separated names or patterns; default: all.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write.")
+def compute(workspace: Workspace, cutoffs: tuple[str, ...], names: str | None, out: Path) -> Shown:
+    """The feature matrix of all users at the given cutoffs."""
+    from features.compute import compute_file
+    from features.show import show_facts
+
+    moments = [instant(workspace, text) for text in cutoffs]
+    wanted = [name.strip() for name in names.split(",") if name.strip()] if names is not None else None
+    if wanted == []:
+        raise InputError("--features names no feature. Give names separated by commas, or leave it out for all.")
+    return compute_file(drained(workspace), moments, wanted, out), show_facts
+
+
+@verb(examples="intently demo\nintently demo --data complete-journey")
+@click.option(
+    "--data",
+    type=click.Choice(["simulated", "complete-journey", "taobao", "online-retail"]),
+    default="simulated",
+    show_default=True,
+)
+@click.pass_context
+def demo(ctx: click.Context, workspace: Workspace, data: str) -> Shown:
+    """The whole path on one data set: ingest, train, promote, score, serve, ask; ends with a page."""
+    from serving.demo import demo as run
+    from serving.show import show_nothing
+
+    given = ctx.find_root().params["home"] or os.environ.get("INTENTLY_HOME")
+    return run(workspace if given else Workspace.at(Path("workspace") / f"demo-{data}"), data), show_nothing
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    before = words[: words.index("--")] if "--" in words else words
+    as_json = "--json" in before
+    out = sys.stdout
+    if as_json:  # whatever a library prints must not reach stdout
+        out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        sys.stdout.flush()
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+    try:
+        result = cli.main(words, prog_name="intently", standalone_mode=False)
+        if isinstance(result, tuple):
+            emit(out, result[0]) if as_json else result[1](result[0])
+        return 0 if not isinstance(result, int) else result
+    except IntentlyError as error:
+        return fail(out, as_json, error.code, error.message, error.exit_status)
+    except click.UsageError as error:
+        usage = f" See `{error.ctx.command_path} --help`." if error.ctx else ""
+        return fail(out, as_json, "usage", error.format_message() + usage, 2)
+    except (click.Abort, KeyboardInterrupt):
+        return fail(out, as_json, "interrupted", "Interrupted; nothing half-written is left.", 130)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort turns a fault of ours into exit status 1
+        traceback.print_exc()
+        return fail(out, as_json, "internal", f"A fault of ours: {type(error).__name__}: {error}. Please report it.", 1)
+
+
+def emit(out: Any, result: dict[str, Any]) -> None:
+    """Write one JSON object, and nothing that is not JSON."""
+    import orjson
+
+    out.write(orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    out.flush()
+
+
+def fail(out: Any, as_json: bool, code: str, message: str, status: int) -> int:
+    """Say what went wrong, to people or to a program."""
+    if as_json:
+        emit(out, {"error": {"code": code, "message": message}})
+    else:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
