@@ -1,0 +1,50 @@
+"""Answers as people read them: a user's tags with probability, reasons and freshness."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show_users(answer: dict[str, Any], console: Console | None = None) -> None:
+    """A table a user."""
+    console = console or Console(highlight=False)
+    for user in answer["users"]:
+        console.print(user_table(user, answer))
+    console.print(f"[dim]as of {answer['as_of']}, version {answer['version']}[/]")
+
+
+def user_table(user: dict[str, Any], answer: dict[str, Any]) -> Table:
+    """One user's tags; an unknown user says so."""
+    unknown = "" if user["known"] else "  [yellow]never seen: predicted tags carry the base rate[/]"
+    table = Table(title=f"[bold]{user['user_id']}[/]{unknown}", title_justify="left")
+    for name in ("tag", "value", "probability", "source", "expires"):
+        table.add_column(name, justify="right" if name == "probability" else "left")
+    reasons = any(tag.get("reasons") for tag in user["tags"])
+    if reasons:
+        table.add_column("reasons")
+    for tag in user["tags"]:
+        row = [
+            f"{tag['name']} [dim]{title(tag)}[/]",
+            str(tag["value"]),
+            "" if tag["probability"] is None else f"{tag['probability']:.3f}",
+            f"[dim]{tag['source']}[/]",
+            f"[dim]{(tag['expires_at'] or 'never')[:10]}[/]",
+        ]
+        table.add_row(*row, *(["\n".join(reason_lines(tag))] if reasons else []))
+    return table
+
+
+def reason_lines(tag: dict[str, Any]) -> list[str]:
+    """The reasons of a tag, each with its sign."""
+    return [f"{'+' if reason['contribution'] >= 0 else '−'} {reason['en']}" for reason in tag.get("reasons") or ()]
+
+
+def title(tag: dict[str, Any]) -> str:
+    """The Chinese title where the answer has one."""
+    found = tag.get("title")
+    return str(found.get("zh", "")) if isinstance(found, dict) else str(found or "")
+
+
+def show_nothing(_: dict[str, Any]) -> None:
+    """For verbs that have shown everything by the time they end."""

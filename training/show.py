@@ -1,0 +1,75 @@
+"""A training as people read it: a table a target, the model beside its baselines and, where known, the best possible."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+METRICS = {
+    "log_loss": "log loss ↓",
+    "brier": "Brier ↓",
+    "auc": "AUC ↑",
+    "average_precision": "avg. precision ↑",
+    "ece": "calibration error ↓",
+    "lift_10": "lift at 10 % ↑",
+}
+
+
+def show_training(result: dict[str, Any], console: Console | None = None) -> None:
+    """Version, then every target; a target that failed says why."""
+    console = console or Console(highlight=False)
+    for name, target in result["targets"].items():
+        console.print(target_table(name, target))
+        for line in remarks(target):
+            console.print(f"[dim]· {line}[/]", soft_wrap=True)
+        console.print()
+    for note in result.get("notes", ()):
+        console.print(f"[dim]· {note}[/]", soft_wrap=True)
+    console.print(
+        f"Version [bold]{result['version']}[/] is registered. Let it answer: [bold]intently promote {result['version']}[/]"
+    )
+
+
+def target_table(name: str, target: dict[str, Any]) -> Table:
+    """One target's metrics: the model, each baseline, and the best possible where the truth is known."""
+    if "error" in target:
+        table = Table(title=f"[bold]{name}[/] was not trained", show_header=False, title_justify="left")
+        table.add_row(error_text(target["error"]))
+        return table
+    head = f"{target['n_train']:,} rows to train on, {target['n_test']:,} to test on"
+    table = Table(title=f"[bold]{name}[/]  {head}", title_justify="left")
+    table.add_column("")
+    for label in METRICS.values():
+        table.add_column(label, justify="right")
+    table.add_row("[bold]model[/]", *(cell(target["metrics"].get(metric), bold=True) for metric in METRICS))
+    for baseline, metrics in target["baselines"].items():
+        table.add_row(baseline.replace("_", " "), *(cell(metrics.get(metric)) for metric in METRICS))
+    if "truth" in target:
+        best = {"log_loss": {"value": target["truth"]["best_log_loss"]}}
+        table.add_row("best possible", *(cell(best.get(metric)) for metric in METRICS))
+    return table
+
+
+def remarks(target: dict[str, Any]) -> list[str]:
+    """What a reader should know beside the table."""
+    lines = []
+    if "truth" in target:
+        lines.append(
+            f"{target['truth']['share']:.0%} of the attainable gain, from the base rate's log loss to the exact filter's"
+        )
+    return lines + list(target.get("notes", ()))
+
+
+def cell(metric: dict[str, Any] | None, *, bold: bool = False) -> str:
+    """A value with its interval below it; a dash where undefined."""
+    if metric is None or metric.get("value") is None:
+        return "—"
+    value = f"[bold]{metric['value']:.4f}[/]" if bold else f"{metric['value']:.4f}"
+    if metric.get("low") is None:
+        return value
+    return f"{value}\n[dim]{metric['low']:.4f}–{metric['high']:.4f}[/]"
+
+
+def error_text(error: Any) -> str:
+    """The message of a target's error."""
+    return str(error["message"]) if isinstance(error, dict) else str(error)
