@@ -10,11 +10,11 @@ def show_users(answer: dict[str, Any], console: Console | None = None) -> None:
     """A table a user."""
     console = console or Console(highlight=False)
     for user in answer["users"]:
-        console.print(user_table(user, answer))
+        console.print(user_table(user))
     console.print(f"[dim]as of {answer['as_of']}, version {answer['version']}[/]")
 
 
-def user_table(user: dict[str, Any], answer: dict[str, Any]) -> Table:
+def user_table(user: dict[str, Any]) -> Table:
     """One user's tags; an unknown user says so."""
     unknown = "" if user["known"] else "  [yellow]never seen: predicted tags carry the base rate[/]"
     table = Table(title=f"[bold]{user['user_id']}[/]{unknown}", title_justify="left")
