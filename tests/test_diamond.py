@@ -17,7 +17,7 @@ MAY_IMPORT = {
 HOMES = {
     "mlflow": {"training/registry.py"},
     "bentoml": {"serving/service.py"},
-    "deltalake": {"features/log.py"},
+    "deltalake": {"features/delta.py"},
 }
 
 
