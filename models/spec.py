@@ -1,0 +1,257 @@
+"""Specs: how one target is trained, as TOML: target, features, split in time, LightGBM's parameters, calibration."""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from features.errors import NotFoundError, SpecError
+from features.events import DAY
+from features.workspace import Workspace
+
+from .calibration import METHODS
+from .document import Table, read
+from .parameters import lightgbm_parameters
+from .targets import Churn, Stages, Target
+
+HERE: Final = Path(__file__).parent
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+TRIED: Final = ("none", "temperature", "platt", "beta", "isotonic")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpec:
+    """Cutoffs, and their parts in time: train < stop < calibrate < test.
+
+    Attributes:
+        every: Microseconds between neighbouring cutoffs.
+        warmup: Least microseconds of log before the first cutoff.
+        gap: Least microseconds between cutoffs of different parts; at least the horizon, so that no label of one part
+            looks at what another part's cutoffs see.
+        train: Number of cutoffs wanted at most, the newest that fit; likewise:
+        stop: for early stopping; 0 takes those of `calibrate`.
+        calibrate: for fitting and choosing the calibrator.
+        test: for the figures that are reported.
+        max_rows: Most rows of the training part; persons are sampled above it, which bounds memory.
+    """
+
+    every: int
+    warmup: int
+    gap: int
+    train: int
+    stop: int
+    calibrate: int
+    test: int
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How one target is trained.
+
+    Attributes:
+        target: What is to be foreseen; `target_for` fits it to a shop.
+        features: Patterns over catalogue names, `!` in front excludes.
+        split: Cutoffs and their parts.
+        params: LightGBM's parameters by LightGBM's names, without those that are ours (objective, seeds, threads).
+        rounds: Most boosting rounds.
+        patience: Rounds without a gain on the `stop` part after which boosting ends.
+        calibration: Methods tried; the best on held-out log loss is kept.
+        base_rate: Share of the last class (churned) outside of which training warns; None for no warning.
+        title: `zh` and `en`, for reports.
+        path: The file, as it was named.
+        text: The file's content; goes into the tracking run and the bundle.
+    """
+
+    target: Target
+    features: tuple[str, ...]
+    split: SplitSpec
+    params: dict[str, Any]
+    rounds: int
+    patience: int
+    calibration: tuple[str, ...]
+    base_rate: tuple[float, float] | None
+    title: dict[str, str]
+    path: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.target.name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def target_for(self, config: Mapping[str, Any], present: Collection[str]) -> tuple[Target, list[str]]:
+        """The target fitted to a shop, and notes on what was left out.
+
+        Args:
+            config: The workspace's `intently.toml`; `[kinds.NAME] stage = …` joins the shop's own kinds to a stage.
+            present: Kinds that the log has events of.
+
+        Raises:
+            SpecError: A kind is mapped to a stage that is none.
+            TooLittleDataError: The log has nothing that the target could be seen by.
+        """
+        target = self.target.joined(own_stages(config))
+        return target.without(target.kinds - set(present))
+
+
+def own_stages(config: Mapping[str, Any]) -> dict[str, str]:
+    """Kind to stage, of `[kinds.NAME] stage = …` in `intently.toml`."""
+    kinds = config.get("kinds", {})
+    if not isinstance(kinds, Mapping):
+        raise SpecError(f'intently.toml: kinds = {kinds!r}: write a table a kind: [kinds.NAME] stage = "browsing".')
+    found = {}
+    for kind, entry in kinds.items():
+        stage = entry.get("stage") if isinstance(entry, Mapping) else None
+        if stage is not None:
+            if not isinstance(stage, str):
+                raise SpecError(f"intently.toml: kinds.{kind}.stage = {stage!r}: must be the name of a stage.")
+            found[kind] = stage
+    return found
+
+
+def load(path: Path) -> Spec:
+    """The spec of one file.
+
+    Raises:
+        NotFoundError: No such file.
+        SpecError: It breaks a rule; the message names file, key, value, rule and way out.
+    """
+    root, text = read(path)
+    target = _target(root)
+    title = root.table("title")
+    titles = {language: title.take(language, str) for language in ("zh", "en")}
+    title.done()
+    calibration = root.table("calibration", required=False)
+    methods = calibration.choices("methods", METHODS, TRIED)
+    calibration.done()
+    params, rounds, patience = lightgbm_parameters(root.table("lightgbm", required=False))
+    spec = Spec(
+        target=target,
+        features=root.texts("features", ("*",)),
+        split=_split(root.table("split", required=False), target.horizon),
+        params=params,
+        rounds=rounds,
+        patience=patience,
+        calibration=methods,
+        base_rate=_base_rate(root, target),
+        title=titles,
+        path=str(path),
+        text=text,
+    )
+    root.done()
+    return spec
+
+
+def _target(root: Table) -> Target:
+    table = root.table("target")
+    kind = table.choice("kind", ("stage", "churn"))
+    name = table.take(
+        "name", str, check=lambda v: bool(NAME.fullmatch(v)), rule="1 to 40 of a-z, 0-9 and _, beginning with a letter"
+    )
+    horizon = table.span("horizon")
+    if horizon > 400 * DAY:
+        raise table.fail("horizon", "must be at most 400d, as far as a question can look ahead.")
+    table.done()
+    return Target(name, horizon, _stages(root.table("stages")) if kind == "stage" else _churn(root))
+
+
+def _stages(table: Table) -> Stages:
+    stages = Stages(
+        browsing=tuple(sorted(table.texts("browsing", empty=True))),
+        considering=tuple(sorted(table.texts("considering", empty=True))),
+        buying=tuple(sorted(table.texts("buying"))),
+        repeat_kinds=tuple(sorted(table.texts("repeat_kinds", ("view",), empty=True))),
+        repeat_item=table.whole("repeat_item", 2, 10_000, 3),
+        repeat_category=table.whole("repeat_category", 2, 10_000, 8),
+    )
+    seen: dict[str, str] = {}
+    for name in ("browsing", "considering", "buying"):
+        for kind in getattr(stages, name):
+            if kind in seen:
+                raise table.fail(name, f"{kind!r} stands under {seen[kind]} too: a kind reaches one stage.")
+            seen[kind] = name
+    table.done()
+    return stages
+
+
+def _churn(root: Table) -> Churn:
+    table = root.table("churn", required=False)
+    churn = Churn(lookback=table.span("lookback", "180d"), kinds=tuple(sorted(table.texts("kinds", ("purchase",)))))
+    if churn.lookback > 400 * DAY:
+        raise table.fail("lookback", "must be at most 400d, as far back as a history is kept.")
+    table.done()
+    return churn
+
+
+def _split(table: Table, horizon: int) -> SplitSpec:
+    split = SplitSpec(
+        every=table.span("every", "7d"),
+        warmup=table.span("warmup", "60d"),
+        gap=table.span("gap", f"{horizon // 1_000_000}s"),
+        train=table.whole("train", 1, 1000, 26),
+        stop=table.whole("stop", 0, 100, 2),
+        calibrate=table.whole("calibrate", 1, 100, 3),
+        test=table.whole("test", 1, 100, 6),
+        max_rows=table.whole("max_rows", 100, 50_000_000, 250_000),
+    )
+    if split.gap < horizon:
+        raise table.fail("gap", "must be at least the horizon, or labels of one part look into the next. Leave it out.")
+    table.done()
+    return split
+
+
+def _base_rate(root: Table, target: Target) -> tuple[float, float] | None:
+    if "base_rate" not in root.keys and not target.binary:
+        return None
+    table = root.table("base_rate", required=False)
+    low, high = table.number("low", 0, 1, 0.05), table.number("high", 0, 1, 0.60)
+    if low >= high:
+        raise table.fail("low", f"must be below high = {high:g}.")
+    table.done()
+    return low, high
+
+
+def load_specs(paths: Iterable[Path]) -> list[Spec]:
+    """Specs of files, and of every `*.toml` in folders, in order.
+
+    Raises:
+        NotFoundError: No such file, a folder without any, or no path at all.
+        SpecError: A spec breaks a rule, or two have one name.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        if not found:
+            raise NotFoundError(f"There is no spec (*.toml) in {path}.")
+        files += found
+    if not files:
+        raise NotFoundError("No spec was named. Give at least one file, such as models/churn_30d.toml.")
+    specs: dict[str, Spec] = {}
+    for file in files:
+        spec = load(file)
+        if spec.name in specs:
+            raise SpecError(
+                f"{file}: target.name = {spec.name!r}: {specs[spec.name].path} has that name too; rename one."
+            )
+        specs[spec.name] = spec
+    return list(specs.values())
+
+
+def default_specs(workspace: Workspace) -> list[Spec]:
+    """The shop's own specs in `HOME/specs/` where there are any, else ours."""
+    return load_specs(sorted(workspace.specs.glob("*.toml")) or [HERE])
+
+
+def specs_for(dataset: str) -> list[Path]:
+    """Files of the specs that a data set ships (`taobao`, `online-retail`, `complete-journey`), ours where it ships none."""
+    folder = HERE / dataset
+    own = sorted(folder.glob("*.toml")) if re.fullmatch(r"[a-z0-9-]+", dataset) and dataset != "tags" else []
+    return own or sorted(HERE.glob("*.toml"))
