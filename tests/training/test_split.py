@@ -1,0 +1,108 @@
+"""Splits in time: no label window reaches into the next part, whatever the log's length."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import TooLittleDataError
+from features.events import DAY, HOUR
+from features.instants import parse_instant
+from models.spec import SplitSpec
+from training.split import PARTS, end_of_log, midnights, split
+
+ZONES = ["UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe"]
+
+
+def spec(every=7, warmup=60, gap=7, train=26, stop=2, calibrate=3, test=6):
+    return SplitSpec(round(every * DAY), round(warmup * DAY), round(gap * DAY), train, stop, calibrate, test, 1000)
+
+
+def at(text, zone="UTC"):
+    return parse_instant(text, zone)
+
+
+@given(
+    days=st.floats(0, 900),
+    start=st.integers(at("2019-01-01"), at("2021-01-01")),
+    horizon=st.sampled_from([0.5, 1, 7, 30, 60]),
+    every=st.sampled_from([0.5, 1, 2, 7, 14]),
+    warmup=st.sampled_from([1, 14, 60]),
+    extra=st.sampled_from([0, 3]),
+    sizes=st.tuples(st.integers(1, 40), st.integers(0, 4), st.integers(1, 5), st.integers(1, 8)),
+    zone=st.sampled_from(ZONES),
+)
+def test_no_label_window_reaches_the_next_part_or_beyond_the_log(
+    days, start, horizon, every, warmup, extra, sizes, zone
+):
+    wanted = spec(every, warmup, horizon + extra, *sizes)
+    end = start + round(days * DAY)
+    try:
+        made = split(wanted, round(horizon * DAY), start, end, zone)
+    except TooLittleDataError:
+        # refused only where it is nearly too short for one cutoff a part
+        assert days < 2 * max(horizon + extra, every) + horizon + min(every, warmup) + 2 * max(every, 7) + 2
+        return
+    parts = [getattr(made, name) for name in PARTS]
+    assert all(parts)
+    for part, most in zip(parts, (sizes[0], sizes[1] or sizes[2], sizes[2], sizes[3]), strict=True):
+        assert len(part) <= max(most, sizes[2] if made.shared else most)
+        assert all(a < b for a, b in pairwise(part))
+    in_time = [made.train, made.calibrate, made.test] if made.shared else parts
+    for earlier, later in pairwise(in_time):
+        assert earlier[-1] + wanted.gap <= later[0]
+    assert made.train[0] >= start
+    assert made.test[-1] + round(horizon * DAY) <= end
+    assert made.shared == (made.stop == made.calibrate)
+
+
+@given(zone=st.sampled_from(ZONES), stop=st.integers(at("2019-01-01"), at("2021-01-01")))
+def test_weekly_cutoffs_are_mondays_at_the_shops_midnight(zone, stop):
+    found = midnights(stop - 100 * DAY, stop, 7 * DAY, zone)
+    assert len(found) in (14, 15)
+    for cutoff in found:
+        moment = datetime.fromtimestamp(cutoff / 1e6, ZoneInfo(zone))
+        assert (moment.weekday(), moment.hour, moment.minute) == (0, 0, 0)
+    assert stop - found[-1] <= 7 * DAY + HOUR
+
+
+def test_a_year_gives_what_is_wanted():
+    made = split(spec(), 7 * DAY, at("2024-01-01"), at("2024-12-31"), "UTC")
+    assert [len(getattr(made, name)) for name in PARTS] == [26, 2, 3, 6]
+    assert made.notes == ()
+    assert not made.shared
+    assert datetime.fromtimestamp(made.test[-1] / 1e6, UTC).date().isoformat() == "2024-12-23"
+    assert made.to_json()["test"] == {"first": "2024-11-18T00:00:00Z", "last": "2024-12-23T00:00:00Z", "cutoffs": 6}
+
+
+def test_nine_days_with_a_horizon_of_one():
+    """The sample of Taobao: days in Shanghai, a cutoff a day."""
+    start, end = at("2017-11-25", "Asia/Shanghai"), end_of_log(at("2017-12-04", "Asia/Shanghai") - 1)
+    made = split(spec(1, 1, 1, 4, 1, 1, 2), DAY, start, end, "Asia/Shanghai")
+    assert [len(getattr(made, name)) for name in PARTS] == [4, 1, 1, 2]
+    assert made.train[0] == at("2017-11-26", "Asia/Shanghai")
+    assert made.test[-1] == at("2017-12-03", "Asia/Shanghai")
+
+
+def test_a_short_log_shortens_the_warm_up_then_the_parts_and_says_so():
+    made = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-10-01"), "UTC")
+    assert any("first training cutoff" in note for note in made.notes)
+    shorter = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-07-01"), "UTC")
+    assert any("The log is short" in note for note in shorter.notes)
+    assert len(shorter.train) >= len(shorter.stop)
+    shortest = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-04-30"), "UTC")
+    assert shortest.shared
+    assert any("halves of the users" in note for note in shortest.notes)
+
+
+def test_too_short_says_how_long_it_is_and_must_be():
+    with pytest.raises(TooLittleDataError, match=r"covers 20\.0 days; looking 30 days ahead needs about 104"):
+        split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-01-21"), "UTC")
+
+
+def test_the_log_ends_with_the_hour_of_its_last_event():
+    assert end_of_log(at("2024-01-01T10:59:59Z")) == at("2024-01-01T11:00:00Z")
+    assert end_of_log(at("2024-01-01T11:00:00Z")) == at("2024-01-01T12:00:00Z")

@@ -1,0 +1,165 @@
+"""Cutoffs in time: train < early stopping < calibration < test, each label window over before the next part begins.
+
+Cutoffs are midnights of the shop, a spec's `every` apart, counted back from the latest whose label window the log still
+covers; whole weeks apart, they are Mondays, so that targets and data sets share their weeks. A part's last label window
+ends at or before the first cutoff of the next part: nothing learned from one part has seen what the next is judged on. A
+log too short for the numbers wanted gets fewer, and the notes say so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from features.errors import TooLittleDataError
+from features.events import DAY, HOUR
+from features.instants import EPOCH, to_iso, to_us
+from models.spec import SplitSpec
+
+PARTS: Final = ("train", "stop", "calibrate", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Cutoffs of the four parts, int64 microseconds, ascending.
+
+    Attributes:
+        train: What the trees are grown on.
+        stop: What ends the growing.
+        calibrate: What the calibrator, and the baselines' settings, are chosen on.
+        test: What the figures are from.
+        shared: The log is too short for parts of their own: `stop` and `calibrate` have the same cutoffs, and halves of
+            the users each.
+        notes: What was shortened.
+    """
+
+    train: tuple[int, ...]
+    stop: tuple[int, ...]
+    calibrate: tuple[int, ...]
+    test: tuple[int, ...]
+    shared: bool
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, dict[str, object]]:
+        """Part to its first and last cutoff and their number."""
+        parts = {name: getattr(self, name) for name in PARTS}
+        return {
+            name: {"first": to_iso(cutoffs[0]), "last": to_iso(cutoffs[-1]), "cutoffs": len(cutoffs)}
+            for name, cutoffs in parts.items()
+        }
+
+
+def end_of_log(last_ts: int) -> int:
+    """The instant up to which a log is taken to be whole: the end of the hour of its last event."""
+    return (last_ts // HOUR + 1) * HOUR
+
+
+def start_of_log(first_ts: int) -> int:
+    """The beginning of the hour of its first event."""
+    return first_ts // HOUR * HOUR
+
+
+def midnights(start: int, stop: int, every: int, timezone: str) -> list[int]:
+    """Cutoffs in `[start, stop]`, ascending, `every` apart: the latest is the last midnight of the shop at or before `stop`.
+
+    Where `every` is whole weeks, it is the last Monday's; where it is not even whole days, `stop` itself.
+    """
+    if every % DAY:
+        return list(range(stop, start - 1, -every))[::-1]
+    day = (EPOCH + timedelta(microseconds=stop)).astimezone(ZoneInfo(timezone)).date()
+    if every % (7 * DAY) == 0:
+        day -= timedelta(days=day.weekday())
+    found: list[int] = []
+    while True:
+        cutoff = to_us(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)))
+        if cutoff < start:
+            return found[::-1]
+        if cutoff <= stop:
+            found.append(cutoff)
+        day -= timedelta(days=every // DAY)
+
+
+def place(cutoffs: list[int], sizes: tuple[int, ...], gap: int) -> list[tuple[int, ...]] | None:
+    """Parts from the latest back: the last has `sizes[-1]` cutoffs and so on, the first what is left, at most `sizes[0]`.
+
+    Args:
+        cutoffs: Ascending.
+        sizes: Cutoffs a part.
+        gap: Least microseconds from a part's last cutoff to the next part's first.
+
+    Returns:
+        The parts, earliest first; None where one would be empty or smaller than wanted.
+    """
+    parts: list[tuple[int, ...]] = []
+    left = cutoffs
+    for size in reversed(sizes[1:]):
+        if len(left) <= size:
+            return None
+        parts.append(tuple(left[-size:]))
+        first = parts[-1][0]
+        left = [cutoff for cutoff in left if cutoff + gap <= first]
+    if not left:
+        return None
+    return [tuple(left[-sizes[0] :]), *reversed(parts)]
+
+
+def split(wanted: SplitSpec, horizon: int, start: int, end: int, timezone: str) -> Split:
+    """The split of a log that is whole on `[start, end)`.
+
+    Training has at least as many cutoffs as the other parts together: for that the warm-up is halved, as often as it must
+    be, then the other parts shrink; a log too short even so gives early stopping and calibration the same cutoffs.
+
+    Args:
+        wanted: Distance of cutoffs, warm-up, gap between parts, and at most how many cutoffs a part has.
+        horizon: Length of the label window, microseconds.
+        start: Microseconds UTC; the first training cutoff leaves a warm-up after it.
+        end: Microseconds UTC; no label window reaches beyond it.
+        timezone: Of the shop.
+
+    Raises:
+        TooLittleDataError: Not even one cutoff a part has room.
+    """
+    least = min(wanted.every, horizon, wanted.warmup)
+    for shared in (False, True) if wanted.stop else (True,):
+        full = (wanted.train, *(() if shared else (wanted.stop,)), wanted.calibrate, wanted.test)
+        for warmup, sizes in attempts(wanted.warmup, least, full):
+            parts = place(midnights(start + warmup, end - horizon, wanted.every, timezone), sizes, wanted.gap)
+            alone = all(size == 1 for size in sizes[1:])
+            if parts and (alone or len(parts[0]) >= min(wanted.train, sum(sizes[1:]))):
+                if shared:
+                    parts.insert(1, parts[1])
+                notes = shortened(wanted, warmup, parts, shared=shared)
+                return Split(parts[0], parts[1], parts[2], parts[3], shared, tuple(notes))
+    needed = least + 2 * max(wanted.gap, wanted.every) + horizon
+    raise TooLittleDataError(
+        f"The log covers {max(0, end - start) / DAY:.1f} days; looking {horizon / DAY:g} days ahead needs about "
+        f"{(needed + min(wanted.every, 7 * DAY)) / DAY:g}: some history, then a cutoff each to train, calibrate and test on, "
+        f"{wanted.gap / DAY:g} days apart. Ingest a longer log, or foresee a shorter horizon."
+    )
+
+
+def attempts(warmup: int, least: int, full: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+    """Warm-ups and sizes of parts to try, from what is wanted to what is least."""
+    found = [(warmup, full)]
+    while found[-1][0] > least:
+        found.append((max(found[-1][0] // 2, least), full))
+    shrunk = [(full[0], *(max(1, size * eighths // 8) for size in full[1:])) for eighths in range(7, -1, -1)]
+    return found + [(least, sizes) for sizes in shrunk]
+
+
+def shortened(wanted: SplitSpec, warmup: int, parts: list[tuple[int, ...]], *, shared: bool) -> list[str]:
+    """What came out below what was wanted, in words."""
+    notes = []
+    if warmup < wanted.warmup:
+        notes.append(
+            f"The first training cutoff has {warmup / DAY:.3g} days of log before it, not {wanted.warmup / DAY:g}."
+        )
+    sizes = [len(part) for part in parts]
+    if sizes[1:] != [wanted.stop or sizes[2], wanted.calibrate, wanted.test]:
+        notes.append(
+            f"The log is short: {sizes[0]} cutoffs to train on, {sizes[1]} to stop early, {sizes[2]} to calibrate and "
+            f"{sizes[3]} to test on ({wanted.train}, {wanted.stop}, {wanted.calibrate} and {wanted.test} wanted)."
+        )
+    if shared:
+        notes.append("Early stopping and calibration share their cutoffs, with halves of the users each.")
+    return notes
