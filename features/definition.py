@@ -197,7 +197,9 @@ def check(feature: Feature) -> None:
     """
     for part in algebra.parts(feature):
         if isinstance(part, algebra.Share) and not 0 <= part.start < part.stop <= (24 if part.field == "hour" else 7):
-            raise SpecError(f"Share of {part.field} in [{part.start}, {part.stop}): start < stop within hours 0-24, weekdays 0-7.")
+            raise SpecError(
+                f"Share of {part.field} in [{part.start}, {part.stop}): start < stop within hours 0-24, weekdays 0-7."
+            )
         if isinstance(part, algebra.Until) and not part.window.forward:
             raise SpecError("Until looks forward: its window must be like '+30d'.")
         if part is not feature and isinstance(part, algebra.CATEGORICAL):

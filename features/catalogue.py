@@ -1,0 +1,177 @@
+"""The catalogue: every feature by name, with its family, unit and titles; definitions are data.
+
+Ours is `catalogue.toml`; a shop adds files of its own (`HOME/features/*.toml`) in the same form. A template's `each` lists
+the values of its variables, and it is written out once for every combination.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from .algebra import Feature, is_forward, parts
+from .definition import feature_from_toml, feature_to_json
+from .errors import SpecError, did_you_mean
+from .events import KINDS
+from .template import Template, read_templates
+from .workspace import Workspace
+
+OURS: Final = Path(__file__).with_name("catalogue.toml")
+FAMILIES: Final = (
+    "recency", "frequency", "value", "breadth", "tempo", "sessions", "funnel", "engagement", "feedback", "channels",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A feature with its name and what people read of it.
+
+    Attributes:
+        name: Its column.
+        feature: The question.
+        family: One of `FAMILIES`, or a shop's own.
+        unit: What its numbers count, e.g. "days"; of a categorical one, what it names.
+        en: English title, without a full stop.
+        zh: Chinese title.
+    """
+
+    name: str
+    feature: Feature
+    family: str
+    unit: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Features by name, in order."""
+
+    entries: dict[str, Entry]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in order."""
+        return tuple(self.entries)
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """The questions by name, as `compile_program` takes them."""
+        return {name: entry.feature for name, entry in self.entries.items()}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON: equal exactly where all entries and their order are."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def select(self, patterns: Sequence[str]) -> "Catalogue":
+        """The features that the patterns name, in the catalogue's order.
+
+        Args:
+            patterns: Names, or patterns with `*`, `?` and `[…]`; `!` before one takes its features away again. Read from
+                left to right; none, or one that begins by taking away, begins with all.
+
+        Raises:
+            SpecError: A pattern that names nothing.
+        """
+        chosen = set(self.entries) if not patterns or patterns[0].startswith("!") else set()
+        for pattern in patterns:
+            wanted = pattern.removeprefix("!")
+            named = [name for name in self.entries if fnmatchcase(name, wanted)]
+            if not named:
+                if any(sign in wanted for sign in "*?["):
+                    raise SpecError(f"The pattern {wanted!r} names no feature of the catalogue's {len(self.entries)}.")
+                raise SpecError(f"Unknown feature {wanted!r}. {did_you_mean(wanted, self.entries)}")
+            chosen = chosen.difference(named) if pattern.startswith("!") else chosen.union(named)
+        return Catalogue({name: entry for name, entry in self.entries.items() if name in chosen})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back as an equal catalogue."""
+        return {
+            "features": [
+                {
+                    "name": entry.name,
+                    "family": entry.family,
+                    "unit": entry.unit,
+                    "en": entry.en,
+                    "zh": entry.zh,
+                    "question": feature_to_json(entry.feature),
+                }
+                for entry in self.entries.values()
+            ]
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Catalogue":
+        """The catalogue that `to_json` wrote.
+
+        Raises:
+            SpecError: A question that this version does not know.
+        """
+        entries = [
+            Entry(e["name"], feature_from_toml(e["question"]), e["family"], e["unit"], e["en"], e["zh"])
+            for e in data["features"]
+        ]
+        return cls({entry.name: entry for entry in entries})
+
+
+def load(extra: Sequence[Path] = (), kinds: Collection[str] | None = None) -> Catalogue:
+    """Our catalogue, then the shop's own files.
+
+    Args:
+        extra: TOML files in the form of `catalogue.toml`.
+        kinds: The kinds that questions may name; None for any.
+
+    Raises:
+        SpecError: An entry that is not understood, looks forward, names an unknown kind, or a name given twice. The message
+            names file, entry, key and value, the rule, and the way out.
+    """
+    entries: dict[str, Entry] = {}
+    for path in (OURS, *extra):
+        for template in read_templates(path):
+            for name, table, words in template.expand():
+                where = f"{path.name}, feature {name!r}"
+                if name in entries:
+                    raise SpecError(
+                        f"{where}: the name is given twice. Choose another; names are unique over all files."
+                    )
+                entries[name] = _entry(where, name, table, words, template, kinds)
+    return Catalogue(entries)
+
+
+def of(workspace: Workspace) -> Catalogue:
+    """Our catalogue with the files under the workspace's `features` folder, checked against its kinds."""
+    kinds = workspace.facts.kinds if workspace.exists else KINDS
+    return load(sorted((workspace.home / "features").glob("*.toml")), kinds)
+
+
+def _entry(
+    where: str,
+    name: str,
+    table: Mapping[str, Any],
+    words: Mapping[str, str],
+    template: Template,
+    kinds: Collection[str] | None,
+) -> Entry:
+    try:
+        feature = feature_from_toml(table)
+        if is_forward(feature):
+            raise SpecError("its window looks forward, which would leak the future: a feature looks back, like '30d'.")
+        if kinds is not None:
+            for kind in _named(feature):
+                if kind not in kinds:
+                    raise SpecError(f"Key 'kinds': unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")
+    except SpecError as error:
+        raise SpecError(f"{where}: {error.message}") from None
+    return Entry(name, feature, template.family, template.unit, words["en"], words["zh"])
+
+
+def _named(feature: Feature) -> Iterable[str]:
+    """The kinds that a question names."""
+    for part in parts(feature):
+        yield from getattr(part, "kinds", ())
+        yield from (getattr(part, key) for key in ("before", "after") if hasattr(part, key))
