@@ -1,0 +1,139 @@
+"""Grow one target's trees: LightGBM, the same text out for the same rows in, ended early on later rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from features.progress import progress
+from models.scorer import probabilities
+
+THREADS: Final = 2
+
+OURS: Final[dict[str, Any]] = {
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": THREADS,
+    "verbosity": -1,
+    "feature_pre_filter": False,
+}
+"""What no spec may set: equal rows give equal trees, at any load of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Model input.
+
+    Attributes:
+        values: (r, k) float32; NaN is missing, a categorical column holds codes.
+        labels: (r,) int64 class, from 0.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A booster, cut to its best iteration.
+
+    Attributes:
+        text: LightGBM's model text.
+        rounds: Boosting rounds kept.
+        params: All parameters it was trained with.
+        gain: (k,) float64 total gain of each feature's splits.
+        splits: (k,) int64 number of each feature's splits.
+        curve: (rounds run,) log loss on the early stopping rows, by round.
+    """
+
+    text: str
+    rounds: int
+    params: dict[str, Any]
+    gain: np.ndarray
+    splits: np.ndarray
+    curve: np.ndarray
+
+    def raw(self, values: np.ndarray) -> np.ndarray:
+        """Raw scores of (r, k) float32 rows."""
+        from lightgbm import Booster
+
+        found: np.ndarray = Booster(model_str=self.text).predict(values, raw_score=True, num_threads=THREADS)
+        return found
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """(r, c) uncalibrated probabilities, as the scorer reads them."""
+        return probabilities(self.raw(values))
+
+
+def fit(
+    train: Rows,
+    stop: Rows,
+    names: Sequence[str],
+    categorical: Sequence[str],
+    n_classes: int,
+    params: Mapping[str, Any],
+    *,
+    rounds: int,
+    patience: int,
+    seed: int,
+    label: str,
+) -> Fitted:
+    """Boost until `patience` rounds bring the early stopping rows no lower log loss, or `rounds` are done.
+
+    Args:
+        train: Rows in a fixed order: another order gives another model.
+        stop: Later rows.
+        names: (k,) feature names.
+        categorical: Those that hold codes.
+        n_classes: Two or more.
+        params: LightGBM's, of the spec.
+        rounds: At most.
+        patience: In rounds.
+        seed: Of all that LightGBM draws.
+        label: For the progress bar.
+    """
+    import lightgbm
+
+    binary = n_classes == 2
+    metric = "binary_logloss" if binary else "multi_logloss"
+    task = {"objective": "binary"} if binary else {"objective": "multiclass", "num_class": n_classes}
+    full = {**params, **task, **OURS, "metric": metric, "seed": seed}
+    data = lightgbm.Dataset(
+        train.values,
+        train.labels.astype(np.float32),
+        feature_name=list(names),
+        categorical_feature=list(categorical),
+        params={name: full[name] for name in full if name not in {"metric", *task}},
+    )
+    held_out = lightgbm.Dataset(stop.values, stop.labels.astype(np.float32), reference=data)
+    found: dict[str, dict[str, list[float]]] = {}
+    with progress(label, rounds) as advance:
+        booster = lightgbm.train(
+            full,
+            data,
+            num_boost_round=rounds,
+            valid_sets=[held_out],
+            valid_names=["stop"],
+            callbacks=[
+                lightgbm.early_stopping(patience, verbose=False),
+                lightgbm.record_evaluation(found),
+                _step(advance),
+            ],
+        )
+    best = max(1, booster.best_iteration)
+    return Fitted(
+        text=booster.model_to_string(num_iteration=best),
+        rounds=best,
+        params=full,
+        gain=booster.feature_importance("gain", iteration=best),
+        splits=booster.feature_importance("split", iteration=best),
+        curve=np.array(found["stop"][metric]),
+    )
+
+
+def _step(advance: Callable[[int], None]) -> Callable[[Any], None]:
+    def callback(env: Any) -> None:  # noqa: ARG001 - LightGBM hands it
+        advance(1)
+
+    return callback
