@@ -6,7 +6,7 @@ A message names the file, the key, the value, the rule and the way out.
 import tomllib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from features.errors import InputError, NotFoundError, SpecError, did_you_mean
 from features.instants import parse_span
@@ -68,9 +68,9 @@ class Table:
             value = float(value)
         if type(value) is not kind:
             raise self.fail(key, f"must be {rule or NAMES[kind]}.")
-        if check is not None and not check(cast("T", value)):
+        if check is not None and not check(value):
             raise self.fail(key, f"must be {rule}.")
-        return cast("T", value)
+        return value
 
     def whole(self, key: str, low: int, high: int, default: int = MISSING) -> int:
         """A whole number of `low` to `high`."""

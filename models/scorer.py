@@ -164,9 +164,8 @@ class TargetModel:
         if class_index not in self.trained:
             return np.zeros((len(contrib), contrib.shape[2]))
         place = self.trained.index(class_index)
-        if self.n_scores == 1:
-            return contrib[:, 0] if place else -contrib[:, 0]
-        return contrib[:, place]
+        of_class: np.ndarray = contrib[:, 0 if self.n_scores == 1 else place]
+        return -of_class if self.n_scores == 1 and place == 0 else of_class
 
     def _contrib(self, values: np.ndarray) -> np.ndarray:
         with self._lock:

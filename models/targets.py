@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from features.algebra import Age, Count, Feature, Repeat, Window, back
+from features.algebra import Age, Count, Feature, Repeat, Window
 from features.errors import SpecError, TooLittleDataError, did_you_mean
-from features.events import DAY
 
 if TYPE_CHECKING:
     from features.matrix import Matrix
@@ -116,7 +115,7 @@ class Target:
         """
         if isinstance(self.recipe, Stages):
             return Age(())
-        return Count(self.recipe.kinds, back(self.recipe.lookback / DAY))
+        return Count(self.recipe.kinds, Window(-self.recipe.lookback))
 
     def eligible(self, matrix: "Matrix") -> np.ndarray:
         """(r,) bool: is the row in the cohort, by the matrix's column `cohort_column`?"""
@@ -189,7 +188,7 @@ class Target:
         for kind, stage in sorted(own.items()):
             if stage not in STAGES:
                 raise SpecError(f"Event kind {kind!r} is mapped to the stage {stage!r}. {did_you_mean(stage, STAGES)}")
-            changed = {}
+            changed: dict[str, Any] = {}
             for name in STAGES[1:]:
                 kinds = set(getattr(recipe, name)) - {kind}
                 changed[name] = tuple(sorted(kinds | {kind} if name == stage else kinds))
@@ -211,7 +210,7 @@ class Target:
                     "nobody can be seen to stay. Ingest such events, or leave this target out."
                 )
             return replace(self, recipe=replace(self.recipe, kinds=kinds)), []
-        kept = {
+        kept: dict[str, Any] = {
             name: tuple(kind for kind in getattr(self.recipe, name) if kind not in missing)
             for name in (*STAGES[1:], "repeat_kinds")
         }
@@ -246,6 +245,8 @@ class Target:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Target":
         """The target of such data."""
-        recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in data["recipe"].items()}
+        recipe: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data["recipe"].items()
+        }
         made = Stages(**recipe) if data["kind"] == "stage" else Churn(**recipe)
         return cls(data["name"], data["horizon"], made)

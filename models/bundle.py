@@ -1,0 +1,308 @@
+"""The bundle: all that is needed to score, as data in one folder, checked to the byte before it is used.
+
+    HOME/bundles/<version>/
+        manifest.json        format, facts of the shop, digests of the others; its own digest is kept outside
+        catalogue.json       every feature
+        models.json          target, trained classes, features, calibrator, base rates, by target
+        vocabularies.json    categorical feature's codes, by target
+        <target>.booster.txt
+        specs/<target>.toml
+        golden.npz           invented histories and the answers to them
+
+A damaged booster can crash or hang the process that loads it, so `verify` loads a bundle in a child first and lets it
+answer the golden rows; `python -m models.bundle verify FOLDER DIGEST` is that child.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from features.catalogue import Catalogue
+from features.errors import DamagedError, IntentlyError, NotFoundError, NotReadyError
+from features.histories import Histories
+from features.instants import to_iso
+from features.matrix import Matrix
+from features.program import Program, compile_program
+from features.workspace import Facts, Workspace
+
+from . import golden as golden_rows
+from . import manifest
+from .calibration import Calibrator
+from .golden import Golden
+from .pointer import Pointer, point, pointer
+from .scorer import TargetModel
+from .targets import Target
+
+TIMEOUT: Final = 180.0
+"""Seconds that a child may take to verify; a cold start compiles the kernel."""
+
+WAY_OUT: Final = "roll back (`intently rollback`), or train again."
+
+KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "NUMBA_CACHE_DIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""Environment that a child is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A loaded version.
+
+    Attributes:
+        version: The folder's name when it was written.
+        digest: SHA-256 of its manifest.
+        facts: Of the shop, as they were when it was trained.
+        catalogue: Every feature, whether a model uses it or not.
+        models: By target.
+        program: Compiled once: all features, and the cohorts' columns.
+        golden: Rows whose answers are known.
+        about: The manifest.
+    """
+
+    version: str
+    digest: str
+    facts: Facts
+    catalogue: Catalogue
+    models: dict[str, TargetModel]
+    program: Program
+    golden: Golden
+    about: dict[str, Any]
+
+    def answers(self, histories: Histories, now: int) -> Matrix:
+        """One row a person, in the order of `histories`, at `now` (microseconds UTC): all features and cohorts."""
+        return golden_rows.read(self.program, histories, now)
+
+    def predict(self, matrix: Matrix) -> dict[str, np.ndarray]:
+        """Target to (n, c) calibrated probabilities, NaN outside the cohort."""
+        return {name: model.predict(matrix) for name, model in self.models.items()}
+
+
+def program_of(facts: Facts, catalogue: Catalogue, targets: Mapping[str, Target]) -> Program:
+    """All features of the catalogue and the cohorts' columns, as one program."""
+    features = catalogue.features | {target.cohort_column: target.cohort for target in targets.values()}
+    return compile_program(features, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone)
+
+
+def write(
+    folder: Path,
+    *,
+    facts: Facts,
+    catalogue: Catalogue,
+    models: Mapping[str, TargetModel],
+    specs: Mapping[str, str],
+    created: int,
+    metrics: Mapping[str, Any] | None = None,
+    lineage: Mapping[str, Any] | None = None,
+) -> str:
+    """Write a bundle, atomically.
+
+    Args:
+        folder: `HOME/bundles/<version>`; must not exist.
+        facts: The workspace's.
+        catalogue: The whole of it.
+        models: By target, at least one.
+        specs: TOML text by target.
+        created: Microseconds UTC.
+        metrics: Summary by target, for people.
+        lineage: Where it comes from: version of the log, run, code.
+
+    Returns:
+        The manifest's digest, to be kept outside the folder.
+    """
+    targets = {name: model.target for name, model in models.items()}
+    rows = golden_rows.make(program_of(facts, catalogue, targets), len(facts.kinds), models)
+    files = {
+        "catalogue.json": _json(catalogue.to_json()),
+        "models.json": _json({name: _model_to_json(model) for name, model in models.items()}),
+        "vocabularies.json": _json({name: model.vocabularies for name, model in models.items()}),
+        "golden.npz": golden_rows.to_bytes(rows),
+    }
+    files |= {f"{name}.booster.txt": model.booster_text.encode() for name, model in models.items()}
+    files |= {f"specs/{name}.toml": text.encode() for name, text in specs.items()}
+    about = {
+        "version": folder.name,
+        "created": to_iso(created),
+        "intently": version_of("intently"),
+        "lightgbm": version_of("lightgbm"),
+        "facts": asdict(facts),
+        "kinds": list(facts.kinds),
+        "catalogue_digest": catalogue.digest,
+        "targets": {
+            name: {
+                "classes": list(model.target.classes),
+                "columns": list(model.target.columns),
+                "base_rates": model.base_rates.tolist(),
+                "n_features": len(model.names),
+                "calibration": model.calibrator.method,
+                "metrics": (metrics or {}).get(name, {}),
+            }
+            for name, model in models.items()
+        },
+        "lineage": dict(lineage or {}),
+    }
+    return manifest.write(folder, files, about)
+
+
+def load(folder: Path, digest: str) -> Bundle:
+    """Load a bundle whose manifest has this digest; verify one that never was, or is from elsewhere, first.
+
+    Raises:
+        NotFoundError: No such folder.
+        DamagedError: Some byte is another than when it was written, or the parts do not belong together.
+        FormatError: A newer version wrote it.
+    """
+    about, files = manifest.read(folder, digest)
+    try:
+        facts = Facts(**(about["facts"] | {"own_kinds": tuple(about["facts"]["own_kinds"])}))
+        if list(facts.kinds) != about["kinds"]:
+            raise DamagedError("the kinds are coded otherwise than in this version of Intently; train again")
+        catalogue = Catalogue.from_json(json.loads(files["catalogue.json"]))
+        vocabularies = json.loads(files["vocabularies.json"])
+        models = {
+            name: _model_from_json(data, vocabularies[name], files[f"{name}.booster.txt"].decode()).ready()
+            for name, data in json.loads(files["models.json"]).items()
+        }
+        program = program_of(facts, catalogue, {name: model.target for name, model in models.items()})
+        rows = golden_rows.from_bytes(files["golden.npz"])
+    except Exception as error:
+        what = error.message if isinstance(error, IntentlyError) else repr(error)
+        raise DamagedError(f"Bundle {folder.name} cannot be used: {what}") from error
+    return Bundle(about["version"], digest, facts, catalogue, models, program, rows, about)
+
+
+def verify(folder: Path, digest: str, timeout: float = TIMEOUT) -> None:
+    """Load a bundle in a child process and let it answer the golden rows.
+
+    Args:
+        folder: The bundle.
+        digest: Of its manifest.
+        timeout: Seconds.
+
+    Raises:
+        DamagedError: A digest or an answer differs, or the child crashes or hangs.
+        FormatError, NotFoundError: As `load`.
+    """
+    manifest.read(folder, digest)  # cheap, and its errors keep their types
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    root = str(Path(__file__).parent.parent)
+    environment |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONNOUSERSITE": "1"}
+    command = [sys.executable, "-m", "models.bundle", "verify", str(folder.absolute()), digest]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DamagedError(f"Bundle {folder.name} gave no answer within {timeout:g} seconds: {WAY_OUT}") from None
+    if done.returncode == 0:
+        return
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    if done.returncode == DamagedError.exit_status and said:
+        raise DamagedError(said[-1])
+    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
+    raise DamagedError(
+        f"Bundle {folder.name} crashes the process that loads it ({how}): {WAY_OUT} {' '.join(said[-1:])}"
+    )
+
+
+def champion(workspace: Workspace) -> Bundle:
+    """The bundle that answers.
+
+    Raises:
+        NotReadyError: None was promoted, or the workspace is another shop's by now.
+        DamagedError: Some byte is another than when it was promoted.
+    """
+    found = pointer(workspace)
+    if found is None:
+        raise NotReadyError(
+            "No model answers yet. Train one and promote it: `intently train`, `intently promote VERSION`."
+        )
+    try:
+        bundle = load(workspace.bundles / found.version, found.digest)
+    except NotFoundError:
+        raise DamagedError(
+            f"Bundle {found.version}, which answers, is gone from {workspace.bundles}: {WAY_OUT}"
+        ) from None
+    facts = workspace.facts
+    if facts.kinds[: len(bundle.facts.kinds)] != bundle.facts.kinds or facts.timezone != bundle.facts.timezone:
+        raise NotReadyError(
+            f"Bundle {found.version} was trained on another workspace. Train again with `intently train`."
+        )
+    return bundle
+
+
+def set_champion(workspace: Workspace, version: str, digest: str) -> Pointer:
+    """Let a version answer from now on, verified first; nothing changes where it answers already.
+
+    Raises:
+        NotFoundError, DamagedError, FormatError: As `verify`; what answered before goes on.
+    """
+    before = pointer(workspace)
+    if before is not None and (before.version, before.digest) == (version, digest):
+        return before
+    verify(workspace.bundles / version, digest)
+    return point(workspace, version, digest, before)
+
+
+def roll_back(workspace: Workspace) -> Pointer:
+    """Let what answered before answer again, verified first.
+
+    Raises:
+        NotReadyError: Nothing answered before.
+        DamagedError: It is not what it was.
+    """
+    now = pointer(workspace)
+    if now is None or now.previous is None:
+        raise NotReadyError(
+            "There is nothing to roll back to: promote another version with `intently promote VERSION`."
+        )
+    earlier = now.previous
+    verify(workspace.bundles / earlier.version, earlier.digest)
+    return point(workspace, earlier.version, earlier.digest, earlier.previous)
+
+
+def _model_to_json(model: TargetModel) -> dict[str, Any]:
+    return {
+        "target": model.target.to_json(),
+        "trained": list(model.trained),
+        "names": list(model.names),
+        "calibrator": model.calibrator.to_json(),
+        "base_rates": model.base_rates.tolist(),
+    }
+
+
+def _model_from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, int]], text: str) -> TargetModel:
+    return TargetModel(
+        target=Target.from_json(data["target"]),
+        trained=tuple(data["trained"]),
+        names=tuple(data["names"]),
+        vocabularies=vocabularies,
+        booster_text=text,
+        calibrator=Calibrator.from_json(data["calibrator"]),
+        base_rates=np.array(data["base_rates"], np.float64),
+    )
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def main(arguments: list[str]) -> int:
+    """`verify FOLDER DIGEST`: 0 where the bundle answers as it did when written, 2 and one line where not."""
+    _, folder, digest = arguments
+    try:
+        bundle = load(Path(folder), digest)
+        golden_rows.check(bundle.golden, bundle.program, bundle.models)
+    except IntentlyError as error:
+        print(error.message.replace("\n", " "), file=sys.stderr)
+        return DamagedError.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
