@@ -261,8 +261,9 @@ def compact(workspace: Workspace) -> Shown:
     from features.show import show_facts
 
     workspace.facts  # noqa: B018 - refuses where nothing was ingested
+    drained(workspace)
     with workspace.writing("intently compact"):
-        return EventLog(drained(workspace)).compact().as_dict(), show_facts
+        return EventLog(workspace).compact().as_dict(), show_facts
 
 
 @cli.group("features", context_settings=CONTEXT)
