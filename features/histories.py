@@ -17,7 +17,7 @@ class Codes:
     Attributes:
         codes: (m,) int32, from 0 in order of first appearance in the person's history; -1 for null.
         offsets: (n + 1,) int64; the texts of person u are `values[offsets[u]:offsets[u + 1]]`.
-        values: The texts.
+        values: The texts; empty where texts were not asked for, `offsets` then standing as they would with them.
     """
 
     codes: np.ndarray
@@ -35,8 +35,8 @@ class Histories:
         ts: (m,) int64 microseconds UTC.
         arrived: (m,) int64, never below `ts`; None where every event arrived when it happened.
         kind: (m,) int8, places in the workspace's kinds.
-        key_hi: (m,) int64, first half of the event key.
-        key_lo: (m,) int64, second half.
+        key_hi: (m,) int64, first half of the event key; (0,) where keys were not asked for.
+        key_lo: (m,) int64, second half, likewise.
         numbers: Field to (m,) int64, `NULL` for null; a field that was not asked for is absent.
         coded: Field to its codes, likewise.
     """
@@ -70,7 +70,9 @@ class Histories:
             coded[name] = Codes(
                 field.codes[events],
                 bounds_of(n_values),
-                field.values.take(pa.array(ranges(field.offsets[rows], n_values))),
+                field.values.take(pa.array(ranges(field.offsets[rows], n_values)))
+                if len(field.values)
+                else field.values,
             )
         return Histories(
             users=self.users.take(pa.array(rows)),
@@ -78,8 +80,8 @@ class Histories:
             ts=self.ts[events],
             arrived=None if self.arrived is None else self.arrived[events],
             kind=self.kind[events],
-            key_hi=self.key_hi[events],
-            key_lo=self.key_lo[events],
+            key_hi=self.key_hi[events] if len(self.key_hi) else self.key_hi,
+            key_lo=self.key_lo[events] if len(self.key_lo) else self.key_lo,
             numbers={name: column[events] for name, column in self.numbers.items()},
             coded=coded,
         )
@@ -139,8 +141,19 @@ def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray, offsets: np.nd
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     shared = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[order]
-    own, kept, bounds = _localise(offsets, shared, len(column.dictionary))
-    return Codes(own, bounds, column.dictionary.cast(pa.string()).take(pa.array(kept)))
+    return localise(shared, column.dictionary, offsets)
+
+
+def localise(shared: np.ndarray, texts: pa.Array, offsets: np.ndarray) -> Codes:
+    """Codes of each person's own from codes that all persons share.
+
+    Args:
+        shared: (m,) int32 places in `texts`, -1 for null, in the order of the histories.
+        texts: The distinct texts.
+        offsets: (n + 1,) offsets of the histories.
+    """
+    own, kept, bounds = _localise(offsets, shared, len(texts))
+    return Codes(own, bounds, texts.cast(pa.string()).take(pa.array(kept)))
 
 
 def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collection[str] | None = None) -> Histories:
@@ -158,7 +171,7 @@ def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collec
     ts = events["ts"].to_numpy()
     arrived = np.maximum(events["arrived_at"].combine_chunks().fill_null(NULL).to_numpy(), ts)
     hi, lo = events["key_hi"].to_numpy(), events["key_lo"].to_numpy()
-    order = _unique(person, hi, lo, arrived)
+    order = unique_events(person, hi, lo, arrived)
     order = order[np.lexsort((lo[order], hi[order], ts[order], person[order]))]
     offsets = bounds_of(np.bincount(person[order], minlength=len(rank)))
     late = arrived[order]
@@ -181,7 +194,7 @@ def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collec
     )
 
 
-def _unique(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: np.ndarray) -> np.ndarray:
+def unique_events(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: np.ndarray) -> np.ndarray:
     """Places of one event a (person, key): the first to arrive, the earlier row where that ties."""
     order = np.lexsort((arrived, lo, hi, person))
     if len(order) == 0:

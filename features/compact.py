@@ -1,0 +1,143 @@
+"""The derived `histories` table: what it covers, and how it is brought up to date from `events`.
+
+Each file of `histories` holds one bucket and says in its footer which files of `events` it was made from: what it holds
+and what it covers become visible together. It is trusted only while all of those are still in `events`; else (an erasure,
+another program's rewrite, a damaged file) the bucket is read from `events` until the next compaction.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from . import delta, flat
+from .delta import Part, Snapshot
+from .events import EVENTS
+from .histories import Histories
+from .progress import track
+from .rows import HISTORIES, OPTIONS, to_rows
+from .workspace import Workspace
+
+LAYOUT: Final = 1
+"""Version of the rows' layout; files of another one are not trusted."""
+CROWD: Final = 16
+"""A bucket with more files of `events` than this has its small ones made one."""
+KEEP_HOURS: Final = {"histories": 24, "events": 168}
+"""A file that left a table is kept this long for those who still read an older version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did.
+
+    Attributes:
+        buckets: Number of buckets rewritten; 0: nothing was to be done.
+        events: Number of events in them.
+        version: The `events` version that `histories` now covers.
+    """
+
+    buckets: int
+    events: int
+    version: int
+
+
+def cover(histories: Sequence[Part], events: Sequence[Part]) -> tuple[Part | None, list[Part]]:
+    """The file of histories to trust, if any, and the files of `events` that it does not cover.
+
+    Args:
+        histories: A bucket's files in the `histories` table.
+        events: Its files in `events`.
+    """
+    names = {part.name for part in events}
+    for part in histories:
+        try:
+            note = delta.note_of(part.path)
+        except (OSError, pa.ArrowInvalid):
+            continue
+        covers = set(note.get("covers", ()))
+        if note.get("layout") == LAYOUT and covers and covers <= names:
+            return part, [part for part in events if part.name not in covers]
+    return None, list(events)
+
+
+def due(events: Snapshot, histories: Snapshot) -> bool:
+    """Is there enough outside `histories`, or in too many files, to make a compaction worth its while?"""
+    added = files = 0
+    buckets = {part.bucket for part in events.parts}
+    for bucket in buckets:
+        parts = events.of(bucket)
+        files = max(files, len(parts))
+        added += sum(part.rows for part in cover(histories.of(bucket), parts)[1])
+    total = sum(part.rows for part in events.parts)
+    return files > CROWD or added >= max(50_000, total // 20)
+
+
+def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Callable[[int], Histories]) -> Compacted:
+    """Rewrite the buckets that have events outside `histories`; the caller holds the writer's lock.
+
+    Files are named by what they are made from, so a run that is killed leaves its finished files to the next one.
+
+    Args:
+        workspace: Whose.
+        events: Newest snapshot.
+        histories: Newest snapshot.
+        read: A bucket's histories, with all fields, texts and keys.
+    """
+    made: list[Part] = []
+    replaced: list[Part] = []
+    merged: list[Part] = []
+    small: list[Part] = []
+    n_events = 0
+    for bucket in track("Compacting", sorted({part.bucket for part in events.parts})):
+        parts, before = events.of(bucket), histories.of(bucket)
+        covered, added = cover(before, parts)
+        crowd = _crowd(parts)
+        if covered is not None and not added and not crowd:
+            continue
+        if crowd:
+            name = _name("events", [part.name for part in crowd])
+            one = delta.written(workspace.events, bucket, name) or flat.write(
+                workspace, bucket, flat.gather(crowd), name
+            )
+            merged.append(one)
+            small += crowd
+            parts = (*(part for part in parts if part not in crowd), one)
+        covers = sorted(part.name for part in parts)
+        name = _name(f"histories {LAYOUT}", covers)
+        if covered is None:
+            delta.discard(part for part in before if part.path.stem == name)  # not trusted: damaged
+        made.append(
+            delta.written(workspace.histories, bucket, name) or _write(workspace, bucket, name, covers, read(bucket))
+        )
+        replaced += [part for part in before if part.path.stem != name and part.path.exists()]
+        n_events += sum(part.rows for part in parts)
+    if merged:
+        delta.commit(workspace.events, EVENTS, merged, small, data_change=False)
+    version = delta.snapshot(workspace.events).version
+    if made:
+        delta.commit(workspace.histories, HISTORIES, made, replaced, {"events_version": version}, data_change=False)
+        delta.sweep(workspace.histories, KEEP_HOURS["histories"])
+        delta.sweep(workspace.events, KEEP_HOURS["events"])
+    return Compacted(len(made), n_events, version)
+
+
+def _write(workspace: Workspace, bucket: int, name: str, covers: list[str], histories: Histories) -> Part:
+    rows, n_late = to_rows(histories)
+    note = {"layout": LAYOUT, "covers": covers, "n_events": histories.n_events, "n_late": n_late}
+    return delta.write_part(workspace.histories, bucket, rows, note, name, **OPTIONS)
+
+
+def _crowd(parts: Sequence[Part]) -> list[Part]:
+    """The files to make one: none while they are few; all but one that has half of the rows, else."""
+    if len(parts) <= CROWD:
+        return []
+    half = sum(part.rows for part in parts) / 2
+    return [part for part in parts if part.rows < half]
+
+
+def _name(kind: str, made_from: Sequence[str]) -> str:
+    """A file's name, by what it is made from."""
+    return hashlib.sha256(json.dumps([kind, sorted(made_from)]).encode()).hexdigest()[:32]

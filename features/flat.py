@@ -1,0 +1,80 @@
+"""Files of the `events` table: flat rows of one bucket, sorted by (user_id, ts, event_key), and how they are laid out."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import delta
+from .arrivals import ROWS, order_of
+from .delta import Part
+from .events import EVENTS
+from .workspace import Workspace
+
+PLAIN: Final = ("ts", "arrived_at", "event_id", "text", "properties", "key_hi", "key_lo")
+OPTIONS: Final[dict[str, Any]] = {
+    "compression": "ZSTD",
+    "compression_level": 1,
+    "write_statistics": False,
+    "use_dictionary": [name for name in ROWS.names if name not in PLAIN],
+    "column_encoding": {"ts": "DELTA_BINARY_PACKED", "arrived_at": "DELTA_BINARY_PACKED"},
+}
+"""Of pyarrow's `ParquetWriter`."""
+
+
+def write(workspace: Workspace, bucket: int, rows: pa.Table, name: str = "") -> Part:
+    """Write a bucket's sorted rows as a file that is not committed yet."""
+    span = pc.min_max(rows["ts"]).as_py()
+    note = {"kinds": _counts(rows["kind"])}
+    return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **OPTIONS)
+
+
+def read(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of the `EVENTS` schema, all by default, in the order asked for."""
+    names = list(columns) if columns is not None else EVENTS.names
+    stored = delta.read_part(part, [name for name in names if name != "bucket"])
+    bucket = pa.array(np.full(part.rows, part.bucket, np.int32)) if "bucket" in names else None
+    schema = pa.schema([EVENTS.field(name) for name in names])
+    return pa.table([bucket if name == "bucket" else stored[name] for name in names], schema=schema)
+
+
+def rows_at(parts: Sequence[Part], places: np.ndarray) -> pa.Table:
+    """Rows of the `ROWS` schema at sorted places, counted through the parts."""
+    tables, passed = [ROWS.empty_table()], 0
+    for part in parts:
+        here = places[(places >= passed) & (places < passed + part.rows)] - passed
+        if len(here):
+            tables.append(read(part, ROWS.names).take(pa.array(here)))
+        passed += part.rows
+    return pa.concat_tables(tables)
+
+
+def keys(parts: Sequence[Part]) -> np.ndarray:
+    """First halves of the event keys of all parts, one after the other."""
+    return np.concatenate([np.empty(0, np.int64), *(read(part, ["key_hi"])["key_hi"].to_numpy() for part in parts)])
+
+
+def kinds(part: Part) -> dict[str, int]:
+    """Number of events of every kind in a part: from its footer, or counted in a file of another program."""
+    found: dict[str, int] = delta.note_of(part.path).get("kinds") or _counts(read(part, ["kind"])["kind"])
+    return found
+
+
+def span(part: Part) -> tuple[int, int]:
+    """Smallest and largest `ts` of a part: from the table's log, or read from a file of another program."""
+    if part.first is not None and part.last is not None:
+        return part.first, part.last
+    found = pc.min_max(read(part, ["ts"])["ts"]).as_py()
+    return found["min"], found["max"]
+
+
+def gather(parts: Sequence[Part]) -> pa.Table:
+    """All rows of the parts, sorted."""
+    rows = pa.concat_tables([read(part, ROWS.names) for part in parts]).combine_chunks()
+    return rows.take(pa.array(order_of(rows))).combine_chunks()
+
+
+def _counts(kind: pa.ChunkedArray) -> dict[str, int]:
+    return {entry["values"]: entry["counts"] for entry in pc.value_counts(kind).to_pylist()}

@@ -1,0 +1,290 @@
+"""The event log of a workspace: `events`, the truth, and `histories`, derived from it; both Delta tables by bucket.
+
+An `EventLog` is one snapshot, taken at first use: many buckets read from one object see one version, whatever a writer
+does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import attributes, compact, delta, flat
+from .arrivals import fresh, keyed
+from .compact import Compacted
+from .delta import Part, Snapshot
+from .errors import NotReadyError
+from .events import CODED_FIELDS, EVENTS, NUMBER_FIELDS
+from .hashing import bucket_of
+from .histories import Histories, from_events
+from .progress import progress, track
+from .rows import read_rows
+from .spill import Spill
+from .union import empty, thin, union
+from .workspace import Workspace
+
+FIELDS: Final = (*NUMBER_FIELDS, *CODED_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of the rows of an append.
+
+    Attributes:
+        accepted: Rows that are new in the log.
+        duplicate: Rows whose person and event key were known, or came twice.
+        conflict: How many of the duplicates had other content.
+    """
+
+    accepted: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+
+
+class EventLog:
+    """The log of a workspace, as it stood when this object first looked."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._events: Snapshot | None = None
+        self._histories: Snapshot | None = None
+
+    def refresh(self) -> "EventLog":
+        """Take a new snapshot."""
+        self._histories = delta.snapshot(self.workspace.histories)  # first: what it covers is then among the events
+        self._events = delta.snapshot(self.workspace.events)
+        return self
+
+    @property
+    def events(self) -> Snapshot:
+        """The snapshot of `events`."""
+        if self._events is None:
+            self.refresh()
+        assert self._events is not None
+        return self._events
+
+    @property
+    def histories(self) -> Snapshot:
+        """The snapshot of `histories`."""
+        if self._histories is None:
+            self.refresh()
+        assert self._histories is not None
+        return self._histories
+
+    @property
+    def exists(self) -> bool:
+        """Are there events?"""
+        return bool(self.events.parts)
+
+    @property
+    def version(self) -> int:
+        """Version of the `events` table; -1 where there is none."""
+        return self.events.version
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return sum(part.rows for part in self.events.parts)
+
+    @property
+    def first_ts(self) -> int:
+        """Smallest `ts` in the log."""
+        return min(first for first, _ in self._spans())
+
+    @property
+    def last_ts(self) -> int:
+        """Largest `ts` in the log; the log's last instant, as a clock, is one microsecond later."""
+        return max(last for _, last in self._spans())
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """Smallest and largest `ts` of every file.
+
+        Raises:
+            NotReadyError: There are none.
+        """
+        if not self.exists:
+            raise NotReadyError(f"The log of {self.workspace.home} has no events yet; `intently ingest` some first.")
+        return [flat.span(part) for part in self.events.parts]
+
+    def kinds(self) -> dict[str, int]:
+        """Number of events of every kind that the log has, in the order of the workspace's kinds."""
+        counts = dict.fromkeys(self.workspace.facts.kinds, 0)
+        for part in self.events.parts:
+            for kind, n in flat.kinds(part).items():
+                counts[kind] += n
+        return {kind: n for kind, n in counts.items() if n}
+
+    def buckets(self) -> range:
+        """All buckets."""
+        return range(self.workspace.facts.buckets)
+
+    def append(self, batches: Iterable[pa.Table], *, arrived_at: int | None, total: int | None = None) -> Appended:
+        """Add events in one commit, or none.
+
+        The caller holds the writer's lock. Memory is bounded by a bucket, or a chunk, whichever is larger.
+
+        Args:
+            batches: Columns of the `EVENTS` schema without bucket and key, in chunks.
+            arrived_at: Fills nulls in `arrived_at`; None leaves them (a first load).
+            total: Number of rows, where known, for the progress bar.
+
+        Raises:
+            InputError: A chunk is no table of events; nothing was added.
+        """
+        facts = self.workspace.facts
+        self.refresh()
+        accepted = duplicate = conflict = 0
+        written: list[Part] = []
+        try:
+            with Spill(self.workspace.events.parent) as spill:
+                with progress("Sorting events", total) as advance:
+                    for batch in batches:
+                        rows = keyed(batch, facts.kinds, arrived_at)
+                        spill.add(rows, bucket_of(rows["user_id"], facts.buckets))
+                        advance(len(rows))
+                for bucket, rows in track("Writing events", spill.drain(), len(spill.buckets())):
+                    parts = self.events.of(bucket)
+                    news = fresh(rows, flat.keys(parts), partial(flat.rows_at, parts))
+                    duplicate, conflict = duplicate + news.duplicate, conflict + news.conflict
+                    accepted += len(news.rows)
+                    if len(news.rows):
+                        written.append(flat.write(self.workspace, bucket, news.rows))
+            if written:
+                delta.commit(self.workspace.events, EVENTS, written, note={"rows": accepted})
+        except BaseException:
+            if delta.snapshot(self.workspace.events).version == self.version:
+                delta.discard(written)
+            raise
+        self.refresh()
+        return Appended(accepted, duplicate, conflict)
+
+    def flat(self, bucket: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The events as they are, of one bucket or of all; sorted within an append's bucket only."""
+        names = list(columns) if columns is not None else EVENTS.names
+        schema = pa.schema([EVENTS.field(name) for name in names])
+        parts = self.events.parts if bucket is None else self.events.of(bucket)
+        return pa.concat_tables([schema.empty_table(), *(flat.read(part, names) for part in parts)])
+
+    def read(
+        self,
+        bucket: int,
+        fields: Collection[str] | None = None,
+        texts: Collection[str] | None = None,
+        keys: bool = False,
+    ) -> Histories:
+        """The histories of a bucket's persons, sorted by id: those compacted, and the events added since.
+
+        Args:
+            bucket: Which.
+            fields: Number and coded fields wanted; None for all.
+            texts: Coded fields whose texts are wanted; None for all that are read.
+            keys: Are event keys wanted?
+        """
+        fields, texts = _asked(fields, texts)
+        covered, added = compact.cover(self.histories.of(bucket), self.events.of(bucket))
+        if covered is not None and not added:
+            return read_rows(covered.path, fields, texts, keys)
+        events = self._added(added, fields)
+        if covered is None:
+            return thin(from_events(events, self.workspace.facts.kinds, fields), texts, keys)
+        concerned = pc.unique(events["user_id"])
+        base = read_rows(covered.path, fields, texts, keys)
+        there = pc.is_in(base.users, value_set=concerned).to_numpy(zero_copy_only=False)
+        touched = read_rows(covered.path, fields, CODED_FIELDS, True, concerned)
+        merged = union([touched, from_events(events, self.workspace.facts.kinds, fields)])
+        both = union([base.take(np.flatnonzero(~there)), thin(merged, texts, keys)])
+        return both.take(pc.array_sort_indices(both.users).to_numpy().astype(np.int64))
+
+    def read_users(
+        self, users: Sequence[str], fields: Collection[str] | None = None, texts: Collection[str] | None = None
+    ) -> Histories:
+        """These persons' histories in the given order, with keys; an unknown one has no events.
+
+        Args:
+            users: Ids; one may stand there twice.
+            fields: Number and coded fields wanted; None for all.
+            texts: Coded fields whose texts are wanted; None for all that are read.
+        """
+        fields, texts = _asked(fields, texts)
+        wanted = pc.unique(pa.array(users, pa.string()))
+        bucket = bucket_of(wanted, self.workspace.facts.buckets)
+        found = [self._of_bucket(int(b), wanted.filter(pa.array(bucket == b)), fields) for b in np.unique(bucket)]
+        names = [[name for name in among if name in fields] for among in (NUMBER_FIELDS, CODED_FIELDS)]
+        have = pa.concat_arrays([pa.array([], pa.string()), *(part.users for part in found)])
+        unknown = wanted.filter(pc.invert(pc.is_in(wanted, value_set=have)))
+        both = thin(union([*found, empty(unknown, *names)]), texts, keys=True)
+        return both.take(pc.index_in(pa.array(users, pa.string()), value_set=both.users).to_numpy().astype(np.int64))
+
+    def _of_bucket(self, bucket: int, users: pa.Array, fields: Collection[str]) -> Histories:
+        """The histories of some persons of a bucket, those known, with texts and keys."""
+        covered, added = compact.cover(self.histories.of(bucket), self.events.of(bucket))
+        parts = [from_events(self._added(added, fields, users), self.workspace.facts.kinds, fields)]
+        if covered is not None:
+            parts.insert(0, read_rows(covered.path, fields, CODED_FIELDS, True, users))
+        return union(parts)
+
+    def _added(self, parts: Sequence[Part], fields: Collection[str], users: pa.Array | None = None) -> pa.Table:
+        """Rows of events files as `from_events` reads them, of all persons or some."""
+        names = [
+            "user_id",
+            "ts",
+            "arrived_at",
+            "kind",
+            "key_hi",
+            "key_lo",
+            *(name for name in FIELDS if name in fields),
+        ]
+        tables = [pa.schema([EVENTS.field(name) for name in names]).empty_table()]
+        for part in parts:
+            if users is None:
+                tables.append(flat.read(part, names))
+            elif pc.any(chosen := pc.is_in(flat.read(part, ["user_id"])["user_id"], value_set=users)).as_py():
+                tables.append(flat.read(part, names).filter(chosen))
+        return pa.concat_tables(tables)
+
+    def user_ids(self, bucket: int) -> pa.Array:
+        """Ids of the bucket's persons, known to the log or to the users table, sorted."""
+        ids = [self.read(bucket, (), ()).users, *attributes.user_ids(self.workspace, bucket)]
+        return pc.unique(pa.chunked_array(ids)).sort()
+
+    @property
+    def due(self) -> bool:
+        """Is there enough outside `histories` to make `compact` worth its while?"""
+        return compact.due(self.events, self.histories)
+
+    def compact(self) -> Compacted:
+        """Bring `histories` up to date, in one commit; the caller holds the writer's lock."""
+        self.refresh()
+        done = compact.run(self.workspace, self.events, self.histories, partial(self.read, keys=True))
+        self.refresh()
+        return done
+
+    def put_users(self, rows: pa.Table) -> int:
+        """Add or correct rows of the users table; the number of rows that were new or other than before."""
+        return attributes.put_users(self.workspace, rows)
+
+    def put_items(self, rows: pa.Table) -> int:
+        """Add or correct rows of the items table; the number of rows that were new or other than before."""
+        return attributes.put_items(self.workspace, rows)
+
+    def users(self) -> pa.Table:
+        """The users table."""
+        return attributes.users(self.workspace)
+
+    def items(self) -> pa.Table:
+        """The items table."""
+        return attributes.items(self.workspace)
+
+    def attributes(self, users: Sequence[str], as_of: int) -> list[dict[str, Any]]:
+        """What was known of each person at an instant; empty where nothing was."""
+        return attributes.as_of(self.workspace, users, as_of)
+
+
+def _asked(fields: Collection[str] | None, texts: Collection[str] | None) -> tuple[Collection[str], Collection[str]]:
+    """The fields and texts wanted, named."""
+    fields = FIELDS if fields is None else fields
+    return fields, [name for name in CODED_FIELDS if name in fields and (texts is None or name in texts)]
