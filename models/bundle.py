@@ -10,26 +10,23 @@
         golden.npz           invented histories and the answers to them
 
 A damaged booster can crash or hang the process that loads it, so `verify` loads a bundle in a child first and lets it
-answer the golden rows; `python -m models.bundle verify FOLDER DIGEST` is that child.
+answer the golden rows.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+from features.matrix import Matrix
 
 from features.catalogue import Catalogue
 from features.errors import DamagedError, IntentlyError, NotFoundError, NotReadyError
 from features.histories import Histories
 from features.instants import to_iso
-from features.matrix import Matrix
 from features.program import Program, compile_program
 from features.workspace import Facts, Workspace
 
@@ -40,14 +37,20 @@ from .golden import Golden
 from .pointer import Pointer, point, pointer
 from .scorer import TargetModel
 from .targets import Target
+from .verification import WAY_OUT, verify
 
-TIMEOUT: Final = 180.0
-"""Seconds that a child may take to verify; a cold start compiles the kernel."""
-
-WAY_OUT: Final = "roll back (`intently rollback`), or train again."
-
-KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "NUMBA_CACHE_DIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Environment that a child is given."""
+__all__ = [
+    "Bundle",
+    "Pointer",
+    "champion",
+    "load",
+    "pointer",
+    "program_of",
+    "roll_back",
+    "set_champion",
+    "verify",
+    "write",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,40 +179,6 @@ def load(folder: Path, digest: str) -> Bundle:
     return Bundle(about["version"], digest, facts, catalogue, models, program, rows, about)
 
 
-def verify(folder: Path, digest: str, timeout: float = TIMEOUT) -> None:
-    """Load a bundle in a child process and let it answer the golden rows.
-
-    Args:
-        folder: The bundle.
-        digest: Of its manifest.
-        timeout: Seconds.
-
-    Raises:
-        DamagedError: A digest or an answer differs, or the child crashes or hangs.
-        FormatError, NotFoundError: As `load`.
-    """
-    manifest.read(folder, digest)  # cheap, and its errors keep their types
-    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-    root = str(Path(__file__).parent.parent)
-    environment |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONNOUSERSITE": "1"}
-    command = [sys.executable, "-m", "models.bundle", "verify", str(folder.absolute()), digest]
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DamagedError(f"Bundle {folder.name} gave no answer within {timeout:g} seconds: {WAY_OUT}") from None
-    if done.returncode == 0:
-        return
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    if done.returncode == DamagedError.exit_status and said:
-        raise DamagedError(said[-1])
-    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
-    raise DamagedError(
-        f"Bundle {folder.name} crashes the process that loads it ({how}): {WAY_OUT} {' '.join(said[-1:])}"
-    )
-
-
 def champion(workspace: Workspace) -> Bundle:
     """The bundle that answers.
 
@@ -290,19 +259,3 @@ def _model_from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping
 
 def _json(data: object) -> bytes:
     return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
-
-
-def main(arguments: list[str]) -> int:
-    """`verify FOLDER DIGEST`: 0 where the bundle answers as it did when written, 2 and one line where not."""
-    _, folder, digest = arguments
-    try:
-        bundle = load(Path(folder), digest)
-        golden_rows.check(bundle.golden, bundle.program, bundle.models)
-    except IntentlyError as error:
-        print(error.message.replace("\n", " "), file=sys.stderr)
-        return DamagedError.exit_status
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

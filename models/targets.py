@@ -177,7 +177,7 @@ class Target:
         """The target with the shop's own kinds counted to a stage.
 
         Args:
-            own: Kind to stage; a kind that the recipe already has at some stage is moved.
+            own: Kind to stage; a kind that the recipe already has at some stage is moved, to idle: taken out everywhere.
 
         Raises:
             SpecError: No such stage.
@@ -192,6 +192,8 @@ class Target:
             for name in STAGES[1:]:
                 kinds = set(getattr(recipe, name)) - {kind}
                 changed[name] = tuple(sorted(kinds | {kind} if name == stage else kinds))
+            if stage == "idle":
+                changed["repeat_kinds"] = tuple(other for other in recipe.repeat_kinds if other != kind)
             recipe = replace(recipe, **changed)
         return replace(self, recipe=recipe)
 

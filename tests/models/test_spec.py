@@ -1,0 +1,257 @@
+"""Specs: what a sound one says, and that each planted fault is named by file, key, value, rule and way out."""
+
+from pathlib import Path
+
+import pytest
+
+from features.errors import NotFoundError, SpecError, TooLittleDataError
+from features.events import DAY
+from features.workspace import Workspace
+from models.spec import HERE, default_specs, load, load_specs, own_stages, specs_for
+from models.targets import Churn, Stages
+
+STAGE = (HERE / "stage_7d.toml").read_text()
+CHURN = (HERE / "churn_30d.toml").read_text()
+DATASETS = ("simulated", "complete-journey", "online-retail", "taobao")
+
+
+def written(folder: Path, text: str, name: str = "spec.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_the_default_stage_map_is_the_designs() -> None:
+    spec = load(HERE / "stage_7d.toml")
+    assert (spec.name, spec.target.kind, spec.target.horizon) == ("stage_7d", "stage", 7 * DAY)
+    assert spec.target.recipe == Stages(
+        browsing=("click", "join", "open", "search", "view"),
+        considering=("cart", "favorite"),
+        buying=("purchase",),
+        repeat_kinds=("view",),
+        repeat_item=3,
+        repeat_category=8,
+    )
+    assert spec.target.columns == (
+        "p_stage_7d_idle",
+        "p_stage_7d_browsing",
+        "p_stage_7d_considering",
+        "p_stage_7d_buying",
+    )
+    assert spec.base_rate is None
+
+
+def test_the_default_churn_is_the_designs() -> None:
+    spec = load(HERE / "churn_30d.toml")
+    assert (spec.name, spec.target.kind, spec.target.horizon) == ("churn_30d", "churn", 30 * DAY)
+    assert spec.target.recipe == Churn(180 * DAY, ("purchase",))
+    assert spec.target.columns == ("p_churn_30d",)
+    assert spec.base_rate == (0.05, 0.60)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_data_set_ships_sound_specs(dataset: str) -> None:
+    specs = load_specs(specs_for(dataset))
+    assert [spec.name for spec in specs] == (["stage_1d"] if dataset == "taobao" else ["churn_30d", "stage_7d"])
+    for spec in specs:
+        assert spec.features
+        assert spec.split.gap >= spec.target.horizon
+        assert set(spec.title) == {"zh", "en"}
+        assert spec.path.endswith(f"{spec.name}.toml")
+        assert len(spec.digest) == 64
+
+
+def test_taobao_has_daily_cutoffs() -> None:
+    (spec,) = load_specs(specs_for("taobao"))
+    assert (spec.target.horizon, spec.split.every) == (DAY, DAY)
+
+
+@pytest.mark.parametrize("name", ["tags", "..", "../models", "/", ""])
+def test_a_name_that_is_no_data_set_gets_the_default(name: str) -> None:
+    assert specs_for(name) == specs_for("simulated")
+
+
+def test_digest_follows_the_text(tmp_path: Path) -> None:
+    a, b = load(written(tmp_path, CHURN)), load(written(tmp_path, CHURN + "\n"))
+    assert a.digest != b.digest
+    assert a.digest == load(written(tmp_path, CHURN, "again.toml")).digest
+
+
+FAULTS = [
+    (
+        STAGE,
+        'kind = "stage"',
+        'kind = "stge"',
+        "target.kind = 'stge': unknown 'stge'. Known: churn, stage. Did you mean 'stage'?",
+    ),
+    (STAGE, 'horizon = "7d"', 'horizon = "7"', "target.horizon = '7': '7' is not a length of time"),
+    (STAGE, 'horizon = "7d"', 'horizon = "500d"', "target.horizon = '500d': must be at most 400d"),
+    (STAGE, 'horizon = "7d"', "horizon = 7", "target.horizon = 7: must be a length of time such as '7d'"),
+    (STAGE, 'horizon = "7d"', "", "target.horizon is missing: give a length of time such as '7d'"),
+    (STAGE, 'name = "stage_7d"', 'name = "Stage 7"', "target.name = 'Stage 7': must be 1 to 40 of a-z"),
+    (STAGE, "[target]", "[targets]", "target is missing: give a table [target]"),
+    (STAGE, "repeat_item = 3", "repeat_item = 1", "stages.repeat_item = 1: must be a whole number of 2 to 10,000"),
+    (STAGE, "repeat_item = 3", "repeat_item = true", "stages.repeat_item = True: must be a whole number"),
+    (STAGE, "repeat_item = 3", "repeat_items = 3", "unknown key 'stages.repeat_items'. Known: browsing, "),
+    (
+        STAGE,
+        'buying = ["purchase"]',
+        "buying = []",
+        "stages.buying = []: must be a list of different texts, at least one",
+    ),
+    (
+        STAGE,
+        'buying = ["purchase"]',
+        'buying = ["cart"]',
+        "'cart' stands under considering too: a kind reaches one stage",
+    ),
+    (STAGE, '["cart", "favorite"]', '["cart", "cart"]', "must be a list of different texts"),
+    (STAGE, '["cart", "favorite"]', '["cart", 3]', "must be a list of different texts"),
+    (STAGE, '["cart", "favorite"]', '"cart"', "stages.considering = 'cart': must be a list of different texts"),
+    (STAGE, "test = 6", "test = 0", "split.test = 0: must be a whole number of 1 to 100"),
+    (STAGE, "test = 6", 'test = 6\ngap = "6d"', "split.gap = '6d': must be at least the horizon"),
+    (STAGE, "num_leaves = 31", "num_leaves = 1", "lightgbm.num_leaves = 1: must be a whole number of 2 to 4,096"),
+    (STAGE, "num_leaves = 31", "num_leafs = 31", "unknown key 'lightgbm.num_leafs'"),
+    (
+        STAGE,
+        "num_leaves = 31",
+        'objective = "binary"',
+        "lightgbm.objective = 'binary': a spec cannot set it: the target decides",
+    ),
+    (STAGE, "num_leaves = 31", "num_class = 4", "lightgbm.num_class = 4: a spec cannot set it"),
+    (STAGE, "num_leaves = 31", "seed = 4", "lightgbm.seed = 4: a spec cannot set it: training sets it"),
+    (STAGE, "num_leaves = 31", "deterministic = false", "lightgbm.deterministic = False: a spec cannot set it"),
+    (STAGE, "num_leaves = 31", "num_threads = 8", "lightgbm.num_threads = 8: a spec cannot set it"),
+    (STAGE, "num_leaves = 31", "is_unbalance = true", "it bends probabilities"),
+    (STAGE, "num_leaves = 31", "n_estimators = 100", "write it by LightGBM's own name, num_iterations"),
+    (STAGE, "learning_rate = 0.05", "learning_rate = 0", "lightgbm.learning_rate = 0: must be a number of 0.0001 to 1"),
+    (STAGE, "learning_rate = 0.05", "learning_rate = nan", "lightgbm.learning_rate = nan: must be a number"),
+    (STAGE, '"temperature"', '"temprature"', "unknown 'temprature'. Known: beta, isotonic"),
+    (STAGE, "methods = [", "method = [", "unknown key 'calibration.method'. Known: methods. Did you mean 'methods'?"),
+    (STAGE, 'features = ["*"]', "features = []", "features = []: must be a list of different texts, at least one"),
+    (STAGE, 'features = ["*"]', 'feature = ["*"]', "unknown key 'feature'"),
+    (STAGE, "zh = ", "fr = ", "title.zh is missing"),
+    (STAGE, "[title]", "[title", "is not TOML"),
+    (CHURN, 'lookback = "180d"', 'lookback = "900d"', "churn.lookback = '900d': must be at most 400d"),
+    (CHURN, 'kinds = ["purchase"]', "kinds = []", "churn.kinds = []: must be a list"),
+    (CHURN, "low = 0.05", "low = 0.7", "base_rate.low = 0.7: must be below high = 0.6"),
+    (CHURN, "high = 0.60", "high = 60", "base_rate.high = 60: must be a number of 0 to 1"),
+    (CHURN, "[churn]", "[stages]", "unknown key 'stages'"),
+]
+
+
+@pytest.mark.parametrize(("text", "sound", "faulty", "says"), FAULTS, ids=[f"{f[2][:28]}" for f in FAULTS])
+def test_each_fault_is_named(tmp_path: Path, text: str, sound: str, faulty: str, says: str) -> None:
+    assert sound in text
+    path = written(tmp_path, text.replace(sound, faulty, 1))
+    with pytest.raises(SpecError) as error:
+        load(path)
+    assert str(path) in error.value.message
+    assert says in error.value.message
+
+
+def test_every_line_of_a_spec_matters_or_is_optional(tmp_path: Path) -> None:
+    """Dropping any one line gives either a spec or a SpecError, never another error."""
+    lines = STAGE.splitlines()
+    loaded = 0
+    for i in range(len(lines)):
+        path = written(tmp_path, "\n".join(lines[:i] + lines[i + 1 :]))
+        try:
+            load(path)
+            loaded += 1
+        except SpecError as error:
+            assert str(path) in error.message
+    assert 0 < loaded < len(lines)
+
+
+def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
+    bare = '[target]\nname = "c"\nkind = "churn"\nhorizon = "14d"\n[title]\nzh = "流失"\nen = "Churn"\n'
+    spec = load(written(tmp_path, bare))
+    assert spec.target.recipe == Churn(180 * DAY, ("purchase",))
+    assert (spec.features, spec.params, spec.rounds, spec.patience) == (("*",), {}, 1000, 50)
+    assert spec.split.gap == 14 * DAY
+
+
+def test_only_what_the_spec_sets_goes_to_lightgbm(tmp_path: Path) -> None:
+    text = CHURN[: CHURN.index("[lightgbm]")] + "[lightgbm]\nlambda_l1 = 3\nextra_trees = true\nnum_iterations = 7\n"
+    spec = load(written(tmp_path, text))
+    assert spec.params == {"lambda_l1": 3.0, "extra_trees": True}
+    assert isinstance(spec.params["lambda_l1"], float)
+    assert spec.rounds == 7
+
+
+def test_two_specs_of_one_name_are_refused(tmp_path: Path) -> None:
+    a, b = written(tmp_path, CHURN, "a.toml"), written(tmp_path, CHURN, "b.toml")
+    with pytest.raises(SpecError, match=r"b\.toml: target\.name = 'churn_30d': .*a\.toml has that name too"):
+        load_specs([a, b])
+    with pytest.raises(SpecError, match="has that name too"):
+        load_specs([tmp_path])
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    for paths, says in (
+        ([tmp_path / "none.toml"], "no definition file"),
+        ([tmp_path], "no spec"),
+        ([], "No spec was named"),
+        ([tmp_path / "a" / "b.toml"], "no definition file"),
+    ):
+        with pytest.raises(NotFoundError, match=says):
+            load_specs(paths)
+    (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
+    with pytest.raises(SpecError, match="UTF-8"):
+        load(tmp_path / "latin.toml")
+
+
+def test_the_shops_own_specs_win(tmp_path: Path) -> None:
+    workspace = Workspace.at(tmp_path, {})
+    assert [spec.name for spec in default_specs(workspace)] == ["churn_30d", "stage_7d"]
+    workspace.specs.mkdir()
+    written(workspace.specs, CHURN.replace("churn_30d", "churn_own"))
+    assert [spec.name for spec in default_specs(workspace)] == ["churn_own"]
+
+
+def test_own_kinds_join_their_stage() -> None:
+    spec = load(HERE / "stage_7d.toml")
+    config = {
+        "kinds": {
+            "livestream": {"stage": "browsing"},
+            "preorder": {"stage": "buying"},
+            "view": {"stage": "idle"},
+            "x": {},
+        }
+    }
+    target, notes = spec.target_for(config, {"view", "livestream", "preorder", "cart", "purchase", "x"})
+    assert isinstance(target.recipe, Stages)
+    assert target.recipe.browsing == ("livestream",)
+    assert target.recipe.considering == ("cart",)
+    assert target.recipe.buying == ("preorder", "purchase")
+    assert notes == []
+    with pytest.raises(SpecError, match=r"'preorder' is mapped to the stage 'bying'.*Did you mean 'buying'"):
+        spec.target_for({"kinds": {"preorder": {"stage": "bying"}}}, {"purchase"})
+
+
+@pytest.mark.parametrize("config", [{"kinds": ["view"]}, {"kinds": {"view": {"stage": 3}}}])
+def test_a_kind_map_of_another_shape_is_refused(config: dict) -> None:
+    with pytest.raises(SpecError, match=r"intently\.toml: kinds"):
+        own_stages(config)
+
+
+def test_a_till_shows_idle_and_buying_only() -> None:
+    target, notes = load(HERE / "stage_7d.toml").target_for({}, {"purchase", "refund"})
+    assert target.reachable == (0, 3)
+    assert len(target.columns) == 4
+    assert len(notes) == 2
+    assert "'browsing' is left out" in notes[0]
+    assert "'considering' is left out" in notes[1]
+
+
+def test_complete_journeys_kinds() -> None:
+    target, notes = load(HERE / "stage_7d.toml").target_for({}, {"purchase", "join", "message"})
+    assert target.reachable == (0, 1, 3)
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize("name", ["stage_7d", "churn_30d"])
+def test_nothing_to_foresee_is_said(name: str) -> None:
+    with pytest.raises(TooLittleDataError, match=f"{name}: the log has n"):
+        load(HERE / f"{name}.toml").target_for({}, {"message", "signup"})
