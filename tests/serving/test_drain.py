@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import pyarrow.compute as pc
 import pytest
 
 from features.log import EventLog
@@ -50,11 +51,8 @@ def test_arrival_and_content_survive(workspace):
     before = flatten(from_log(workspace, users_of())[0])
     drain(workspace)
     assert flatten(from_log(workspace, users_of())[0]) == before
-    rows = (
-        EventLog(workspace)
-        .flat()
-        .filter(__import__("pyarrow").compute.starts_with(EventLog(workspace).flat()["event_id"], "new"))
-    )
+    rows = EventLog(workspace).flat()
+    rows = rows.filter(pc.starts_with(rows["event_id"], "new"))
     kept = {row["event_id"]: row for row in rows.select(events.column_names).to_pylist()}
     assert kept == {row["event_id"]: row for row in events.to_pylist()}
 

@@ -115,7 +115,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path, n_rounds):
         acknowledged = max([n_rounds, *(int(line) for line in writer.stdout if line.strip())])
     journal = Journal(path, 4)
     found = set(journal.since()[1]["event_id"].to_pylist())
-    assert {f"{round}-{place}" for round in range(acknowledged + 1) for place in range(7)} <= found
+    assert {f"{n}-{place}" for n in range(acknowledged + 1) for place in range(7)} <= found
     assert len(found) % 7 == 0, "a batch is there whole or not at all"
     assert journal.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     journal.close()

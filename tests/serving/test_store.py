@@ -2,6 +2,7 @@ import sqlite3
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from features.errors import BusyError, DamagedError, FormatError
@@ -164,7 +165,7 @@ def test_since_keeps_texts_of_the_events_that_stay():
     events = with_keys(invent(500, users=5))
     histories = from_events(events)
     cut = START + 100 * DAY
-    expected = from_events(events.filter(pa.compute.greater_equal(events["ts"], cut)))
+    expected = from_events(events.filter(pc.greater_equal(events["ts"], cut)))
     assert flatten(since(histories, cut)) == flatten(expected)
     for name, field in since(histories, cut).coded.items():
         np.testing.assert_array_equal(field.codes, expected.coded[name].codes)
