@@ -1,0 +1,150 @@
+"""From a feature matrix and probabilities to tags: every rule and band over whole columns, no loop over persons."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.matrix import Matrix
+
+from .columns import Coded, PersonColumns
+from .tag import Reading, Tag, Value
+from .tagframe import Block, TagFrame
+from .tags import Plan, TagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model says about n persons.
+
+    Attributes:
+        target: Its name.
+        classes: (c,) names.
+        probabilities: (n, c) float64, NaN outside the target's cohort.
+        base_rates: (c,) shares of the classes in training.
+        version: Of the model.
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    base_rates: np.ndarray
+    version: str
+
+
+def assign(
+    tags: TagSet,
+    matrix: Matrix,
+    predictions: Mapping[str, Prediction],
+    known: np.ndarray,
+    now: int,
+    timezone: str,
+    only: Collection[str] | None = None,
+) -> TagFrame:
+    """The tags of n persons as they stand at `now`.
+
+    A person of whom no event is seen gets the predicted tags alone, at the base rate.
+
+    Args:
+        tags: What is assigned.
+        matrix: (n) rows, one a person, at `now`.
+        predictions: By predicted tag; one that is not there is assigned to nobody.
+        known: (n,) bool: is any event of the person seen?
+        now: Microseconds UTC.
+        timezone: The shop's.
+        only: Names of the tags wanted, those that they read excepted; None for all that are assigned.
+
+    Returns:
+        One block a tag.
+    """
+    wanted = tags.names if only is None else [name for name in tags.names if name in only]
+    needed = set(tags.plans) if only is None else tags.closure(wanted)
+    columns = PersonColumns(matrix, now, timezone)
+    blocks: dict[str, Block] = {}
+    with np.errstate(all="ignore"):  # a missing number is NaN, and compares false
+        for name, plan in tags.plans.items():
+            tag = tags.tags[name]
+            if name not in needed or name in tags.unassigned:
+                continue
+            if tag.reading is not None:
+                if name in predictions:
+                    blocks[name] = predicted(tag, tag.reading, predictions[name], known)
+                    columns.put_tag(name, _coded(blocks[name], len(known)))
+                continue
+            if tag.tiers:
+                columns.put_tiers(tag, tags.frozen.cuts[name].tiers)
+            values = read_rules(tag, plan, columns)
+            columns.drop_tiers(tag)
+            columns.put_tag(name, values)
+            rows = np.flatnonzero(known & (values.codes >= 0))
+            blocks[name] = Block(tag, rows, values.codes[rows], values.values, tag.origin)
+    return TagFrame(now, tuple(blocks[name] for name in wanted if name in blocks))
+
+
+def read_rules(tag: Tag, plan: Plan, columns: PersonColumns) -> Coded:
+    """(n,) values of a tag that no model stands behind: the first value whose rule holds, or a text feature's answer."""
+    n = len(columns)
+    inside = np.ones(n, bool) if plan.among is None else plan.among.test(columns)
+    if tag.feature is not None:
+        found = columns.text(tag.feature)
+        return Coded(np.where(inside, found.codes, -1), found.values)
+    codes = np.full(n, -1, np.int64)
+    for place in range(len(plan.rules) - 1, -1, -1):  # backwards, so that the first one that holds is written last
+        rule = plan.rules[place]
+        codes[inside if rule is None else inside & rule.test(columns)] = place
+    return Coded(codes, [value.name for value in tag.values])
+
+
+def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndarray) -> Block:
+    """The rows of a predicted tag: of known persons in the target's cohort, and of the unknown at the base rate."""
+    outside = np.isnan(prediction.probabilities[:, 0])
+    rows = np.flatnonzero(~(known & outside))
+    base = ~known[rows]
+    p = prediction.probabilities[rows]
+    p[base] = prediction.base_rates
+    if reading.read == "most_probable":
+        code = np.argmax(p, axis=1)
+        probability = p[np.arange(len(p)), code]
+        values: list[str] = list(prediction.classes)
+    else:
+        label = prediction.classes.index(reading.label or "")
+        probability = p[:, label]
+        code = np.searchsorted(bounds(tag.values, reading, float(prediction.base_rates[label])), probability, "right")
+        values = [value.name for value in tag.values]
+    return Block(
+        tag=tag,
+        person=rows,
+        code=code,
+        values=values,
+        source=f"model:{prediction.version}/{prediction.target}",
+        probability=probability,
+        probabilities=p,
+        classes=prediction.classes,
+        base=base,
+        base_source=f"base_rate:{prediction.version}/{prediction.target}",
+    )
+
+
+def bounds(values: tuple[Value, ...], reading: Reading, base_rate: float) -> np.ndarray:
+    """Probabilities at which one band ends and the next begins.
+
+    Multiples of a large base rate would lie beyond 1, and their band out of reach. The multiples above 1 are therefore drawn
+    in, all by one factor, until the largest bound lies no further than halfway from the base rate to 1.
+
+    Returns:
+        (bands - 1,) ascending; a probability equal to a bound lies in the upper band.
+    """
+    below = np.array([value.below for value in values if value.below is not None], np.float64)
+    if reading.unit == "probability" or not len(below):
+        return below
+    most = (1 + base_rate) / 2
+    excess = below[-1] * base_rate - base_rate
+    if excess > most - base_rate:
+        below = np.where(below > 1, 1 + (below - 1) * ((most - base_rate) / excess), below)
+    return np.minimum(below * base_rate, most)
+
+
+def _coded(block: Block, n: int) -> Coded:
+    codes = np.full(n, -1, np.int64)
+    codes[block.person] = block.code
+    return Coded(codes, block.values)
