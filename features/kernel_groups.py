@@ -1,0 +1,104 @@
+"""Questions about different values: distinct, most, top share, entropy, favourite; and abandoned items."""
+
+import numpy as np
+from numba import njit
+
+from .events import NULL
+from .lower import DISTINCT, ENTROPY, FAVORITE, REPEAT, TOP_SHARE
+from .places import beyond, place
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def group(p, g, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers):  # type: ignore[no-untyped-def]
+    """Walk outwards from a near edge and count events by value; at each far edge write what is asked there.
+
+    `counts` is zero for every code, before and after.
+    """
+    step = p.sizes[0]
+    row, mask, near, edge, last_edge = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2], p.groups[g, 3], p.groups[g, 4]
+    if near != 0:
+        inner = place(ts, low, high, t + near)
+        low, high = (inner, high) if step > 0 else (low, inner)
+    e = low if step > 0 else high - 1
+    total, n_met, top, best = 0, 0, 0, -1
+    limit = t + p.edges[edge, 0]
+    for _ in range(high - low):
+        code = coded[row, e]
+        if code < 0 or not (mask >> kind[e]) & 1 or (late and arrived[e] >= t):
+            e += step
+            continue
+        while edge < last_edge and beyond(ts[e], limit, step):
+            answer(p, edge, total, n_met, top, best, counts, met, registers)
+            edge += 1
+            if edge < last_edge:
+                limit = t + p.edges[edge, 0]
+        if edge == last_edge:
+            break
+        total += 1
+        counts[code] += 1
+        if counts[code] == 1:
+            met[n_met], rank[code] = code, n_met
+            n_met += 1
+        # Ties go to the value whose latest event is later: back in time the one met first, on in time this one.
+        if counts[code] > top or (counts[code] == top and (step > 0 or rank[code] < rank[best])):
+            top, best = counts[code], code
+        e += step
+    while edge < last_edge:
+        answer(p, edge, total, n_met, top, best, counts, met, registers)
+        edge += 1
+    for i in range(n_met):
+        counts[met[i]] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def answer(p, edge, total, n_met, top, best, counts, met, registers):  # type: ignore[no-untyped-def]
+    """Write what is asked at an edge."""
+    for c in range(p.edges[edge, 1], p.edges[edge, 2]):
+        statistic, to = p.copies[c, 0], p.copies[c, 1]
+        if statistic == DISTINCT:
+            registers[to] = n_met
+        elif statistic == REPEAT:
+            registers[to] = top
+        elif total == 0:
+            registers[to] = np.nan
+        elif statistic == TOP_SHARE:
+            registers[to] = top / total
+        elif statistic == FAVORITE:
+            registers[to] = best
+        elif statistic == ENTROPY:
+            entropy = 0.0
+            for i in range(n_met):
+                share = counts[met[i]] / total
+                entropy -= share * np.log(share)
+            registers[to] = entropy
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def abandon(p, a, ts, arrived, late, kind, coded, low, high, t, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
+    """Count the items carted in the window and not bought at or after the last time.
+
+    `counts` is zero for every code, before and after; `carted` and `bought` hold the last times of the items met.
+    """
+    cart, purchase, row = p.abandoned[a, 0], p.abandoned[a, 1], p.abandoned[a, 2]
+    begin = place(ts, low, high, t + p.abandoned[a, 3])
+    stop = t + p.abandoned[a, 4]
+    n_met = 0
+    for e in range(begin, high):
+        code = coded[row, e]
+        if (kind[e] != cart and kind[e] != purchase) or code < 0 or (late and arrived[e] >= t):
+            continue
+        if counts[code] == 0:
+            counts[code] = 1
+            met[n_met], carted[code], bought[code] = code, NULL, NULL
+            n_met += 1
+        if kind[e] == purchase:
+            bought[code] = ts[e]
+        elif ts[e] < stop:
+            carted[code] = ts[e]
+    n_abandoned = 0
+    for i in range(n_met):
+        code = met[i]
+        counts[code] = 0
+        if carted[code] > bought[code]:
+            n_abandoned += 1
+    slots[p.abandoned[a, 5]] = n_abandoned

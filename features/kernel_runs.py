@@ -1,0 +1,155 @@
+"""Questions about what follows what: sessions, and the gaps between events."""
+
+import numpy as np
+from numba import njit
+
+from .events import NULL
+from .lower import EVENTS, MOST, SESSIONS, SPAN
+from .places import beyond, place
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def session(p, s, ts, arrived, late, kind, low, high, t, slots):  # type: ignore[no-untyped-def]
+    """Cut the events into sessions, walking outwards from the cutoff; each counts where it starts."""
+    step = p.sizes[0]
+    mask, gap, near, edge, last_edge = (
+        p.sessions[s, 0],
+        p.sessions[s, 1],
+        p.sessions[s, 2],
+        p.sessions[s, 3],
+        p.sessions[s, 4],
+    )
+    near, limit = t + near, t + p.edges[edge, 0]
+    n_sessions, n_events, span, most = 0, 0, 0, 0
+    size, head, tail = 0, 0, 0  # of the session being walked through: events, first and last instant walked
+    e = low if step > 0 else high - 1
+    for i in range(high - low + 1):
+        ends = i == high - low
+        if not ends and (not (mask >> kind[e]) & 1 or (late and arrived[e] >= t)):
+            e += step
+            continue
+        if size > 0 and (ends or (ts[e] - tail) * step >= gap):
+            begin = head if step > 0 else tail
+            while edge < last_edge and beyond(begin, limit, step):
+                copy(p, edge, n_sessions, n_events, span, most, slots)
+                edge += 1
+                if edge < last_edge:
+                    limit = t + p.edges[edge, 0]
+            if edge == last_edge:
+                return
+            if (begin < near) if step < 0 else (begin >= near):
+                n_sessions += 1
+                n_events += size
+                span += (tail - head) * step
+                most = max(most, size)
+            size = 0
+        if ends:
+            break
+        if size == 0:
+            head = ts[e]
+        size += 1
+        tail = ts[e]
+        e += step
+    while edge < last_edge:
+        copy(p, edge, n_sessions, n_events, span, most, slots)
+        edge += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy(p, edge, n_sessions, n_events, span, most, slots):  # type: ignore[no-untyped-def]
+    """Copy what is asked at an edge."""
+    for c in range(p.edges[edge, 1], p.edges[edge, 2]):
+        statistic, to = p.copies[c, 0], p.copies[c, 1]
+        if statistic == SESSIONS:
+            slots[to] = n_sessions
+        elif statistic == EVENTS:
+            slots[to] = n_events
+        elif statistic == SPAN:
+            slots[to] = span
+        elif statistic == MOST:
+            slots[to] = most if n_sessions > 0 else NULL
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gaps(p, g, ts, arrived, late, kind, coded, low, high, t, between, slots, registers):  # type: ignore[no-untyped-def]
+    """Number, total, longest, median and deviation of the times between neighbours in a window."""
+    mask, row = p.gaps[g, 0], p.gaps[g, 1]
+    low = place(ts, low, high, t + p.gaps[g, 2])
+    high = place(ts, low, high, t + p.gaps[g, 3])
+    n, total, longest, known = 0, 0, NULL, 0
+    day, other = -1, -1  # the last two days met: a clock put back across midnight returns to the day before
+    some = False
+    for e in range(low, high):
+        if not (mask >> kind[e]) & 1 or (late and arrived[e] >= t):
+            continue
+        if row >= 0:
+            code = coded[row, e]
+            if code in (day, other):
+                continue
+            day, other = code, day
+        if some:
+            between[n] = ts[e] - known
+            total += between[n]
+            longest = max(longest, between[n])
+            n += 1
+        known, some = ts[e], True
+    if p.gaps[g, 4] >= 0:
+        slots[p.gaps[g, 4]] = n
+    if p.gaps[g, 5] >= 0:
+        slots[p.gaps[g, 5]] = total
+    if p.gaps[g, 6] >= 0:
+        slots[p.gaps[g, 6]] = longest
+    if p.gaps[g, 8] >= 0:
+        registers[p.gaps[g, 8]] = deviation(between, n, total)
+    if p.gaps[g, 7] >= 0:
+        slots[p.gaps[g, 7]] = twice_median(between, n)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deviation(between, n, total):  # type: ignore[no-untyped-def]
+    """The population's deviation, in days; NaN below two."""
+    if n < 2:
+        return np.nan
+    mean, squares = total / n, 0.0
+    for i in range(n):
+        squares += (between[i] - mean) ** 2
+    return np.sqrt(squares / n) / 86_400_000_000
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def twice_median(between, n):  # type: ignore[no-untyped-def]
+    """The sum of the two middle values (of the one middle value with itself); NULL of none. Reorders `between[:n]`."""
+    if n == 0:
+        return NULL
+    upper = nth(between, n, n // 2)
+    if n % 2 == 1:
+        return 2 * upper
+    lower = between[0]
+    for i in range(1, n // 2):
+        lower = max(lower, between[i])
+    return lower + upper
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def nth(values, n, k):  # type: ignore[no-untyped-def]
+    """The value at place `k` in order, smaller ones moved before it (quickselect, Hoare 1961; linear on average)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return values[k]

@@ -1,0 +1,190 @@
+"""The feature matrix: a row a (person, cutoff), a column a feature; and `evaluate`, which fills it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from . import kernel, zones
+from .errors import InternalError, SpecError, did_you_mean
+from .histories import Codes, Histories
+from .program import Program
+
+T = TypeVar("T")
+ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
+BLOCK: Final = 4096  # rows turned from columns to rows at a time, so that both stay in cache
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Answers for r rows and k columns.
+
+    Attributes:
+        person: (r,) int64 place of the row's person in the histories.
+        cutoff: (r,) int64 microseconds UTC.
+        names: The k columns.
+        values: (r, k) float64, held column by column (Fortran order); a categorical column holds the code that the person's
+            history gives the text, NaN for null.
+        texts: Categorical column to (r,) strings with nulls.
+    """
+
+    person: np.ndarray
+    cutoff: np.ndarray
+    names: tuple[str, ...]
+    values: np.ndarray
+    texts: dict[str, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def column(self, name: str) -> np.ndarray:
+        """(r,) float64, a view.
+
+        Raises:
+            SpecError: No such column.
+        """
+        column: np.ndarray = self.values[:, self._place(name)]
+        return column
+
+    def take(self, rows: np.ndarray) -> "Matrix":
+        """The rows at the (int64) places, or where a mask is true, in that order."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        places = pa.array(rows)
+        return Matrix(
+            self.person[rows],
+            self.cutoff[rows],
+            self.names,
+            self.values.T[:, rows].T,
+            {name: text.take(places) for name, text in self.texts.items()},
+        )
+
+    def model_input(self, names: Sequence[str], vocabularies: Mapping[str, Mapping[str, int]]) -> np.ndarray:
+        """Columns exactly by name, as a model takes them.
+
+        Args:
+            names: The columns, in order.
+            vocabularies: Categorical column to the code of each text.
+
+        Returns:
+            (r, len(names)) float32 in C order; a categorical text that is null or not in its vocabulary is NaN.
+
+        Raises:
+            SpecError: No such column, or a categorical column without a vocabulary.
+        """
+        columns = [self._coded(name, vocabularies) if name in self.texts else self.column(name) for name in names]
+        filled = np.empty((len(self), len(names)), np.float32)
+        for first in range(0, len(self), BLOCK):
+            block = filled[first : first + BLOCK]
+            for place, column in enumerate(columns):
+                block[:, place] = column[first : first + BLOCK]
+        return filled
+
+    def to_table(self, histories: Histories) -> pa.Table:
+        """`user_id`, `cutoff` (timestamp[us, UTC]), then a column a feature: float64, or strings."""
+        columns = {
+            "user_id": histories.users.take(pa.array(self.person)),
+            "cutoff": pa.array(self.cutoff).cast(pa.timestamp("us", "UTC")),
+        }
+        for name in self.names:
+            columns[name] = self.texts[name] if name in self.texts else pa.array(self.column(name))
+        return pa.table(columns)
+
+    def _place(self, name: str) -> int:
+        if name not in self.names:
+            raise SpecError(f"The matrix has no column {name!r}. {did_you_mean(name, self.names)}")
+        return self.names.index(name)
+
+    def _coded(self, name: str, vocabularies: Mapping[str, Mapping[str, int]]) -> np.ndarray:
+        if name not in vocabularies:
+            raise SpecError(f"The categorical feature {name!r} has no vocabulary. {did_you_mean(name, vocabularies)}")
+        text = self.texts[name].dictionary_encode()
+        codes = [vocabularies[name].get(word, np.nan) for word in text.dictionary.to_pylist()]
+        places = text.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+        return np.array([*codes, np.nan], np.float64)[places]
+
+
+def grid(n_users: int, cutoffs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Every person at every cutoff: (person, cutoff), (n_users * len(cutoffs),) int64, all of a person's rows together."""
+    person = np.repeat(np.arange(n_users, dtype=np.int64), len(cutoffs))
+    return person, np.tile(np.asarray(cutoffs, np.int64), n_users)
+
+
+def evaluate(
+    program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, threads: int | None = None
+) -> Matrix:
+    """Ask a program's questions of persons at cutoffs.
+
+    Args:
+        program: The questions.
+        histories: n persons' events, with the fields `program.fields` and the texts of `program.texts`.
+        person: (r,) int64 places in `histories`; rows of one person side by side are the fast case.
+        cutoff: (r,) int64 microseconds UTC.
+        threads: How many may work at it; None for the processors this process may use. The answer is the same.
+    """
+    n_rows, m = len(person), histories.n_events
+    person, cutoff = _fixed(person, np.int64), _fixed(cutoff, np.int64)
+    offsets, ts = _fixed(histories.offsets, np.int64), _fixed(histories.ts, np.int64)
+    arrived = ts if histories.arrived is None else _fixed(histories.arrived, np.int64)
+    numbers = np.empty((len(program.numbers), m), np.int64)
+    for row, field in enumerate(program.numbers):
+        numbers[row] = _brought(histories.numbers, field)
+    n_calendar = int((program.tables.calendar >= 0).sum())
+    coded = np.empty((len(program.codes) + n_calendar, m), np.int32)
+    for row, field in enumerate(program.codes):
+        coded[row] = _brought(histories.coded, field).codes
+    if n_calendar:
+        zones.calendar(offsets, ts, *program.zone, program.tables.calendar, 0, len(histories), coded)
+    out = np.empty((len(program.features), n_rows), np.float64)
+    kind = _fixed(histories.kind, np.int8)
+    late = histories.arrived is not None
+
+    def answer(first: int, last: int) -> None:
+        kernel.run(
+            program.tables, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out
+        )  # fmt: skip
+
+    n_parts = min(threads or n_processors(), n_rows // ROWS_A_THREAD)
+    if n_parts < 2:
+        answer(0, n_rows)
+    else:
+        bounds = [n_rows * part // n_parts for part in range(n_parts + 1)]
+        with ThreadPoolExecutor(n_parts) as pool:
+            list(pool.map(answer, bounds[:-1], bounds[1:]))
+    texts = {
+        name: _texts(_brought(histories.coded, field), person, out[place])
+        for place, (name, field) in ((program.names.index(name), (name, f)) for name, f in program.categorical.items())
+    }
+    return Matrix(person, cutoff, program.names, out.T, texts)
+
+
+def n_processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _fixed(array: np.ndarray, dtype: type) -> np.ndarray:
+    """The array as the kernel is compiled for: contiguous, of the dtype, read-only."""
+    view = np.ascontiguousarray(array, dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _brought(columns: Mapping[str, T], field: str) -> T:
+    if field not in columns:
+        raise InternalError(f"The histories lack the field {field!r}; read them with fields=program.fields.")
+    return columns[field]
+
+
+def _texts(codes: Codes, person: np.ndarray, own: np.ndarray) -> pa.Array:
+    """The text of every row's code, null where it is NaN."""
+    if len(codes.values) < codes.offsets[-1]:
+        raise InternalError("The histories lack a field's texts; read them with texts=program.texts.")
+    null = np.isnan(own)
+    places = codes.offsets[person] + np.where(null, 0, own).astype(np.int64)
+    return codes.values.take(pa.array(places, mask=null))

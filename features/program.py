@@ -1,0 +1,121 @@
+"""The compiled program: features as frozen arrays that the kernel walks through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import algebra
+from .algebra import Feature
+from .definition import check
+from .errors import SpecError, did_you_mean
+from .events import CODED_FIELDS, DAY, NUMBER_FIELDS
+from .lower import Lowering
+from .tables import Tables, tables_of
+from .zones import CALENDAR, transitions
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Compiled features.
+
+    Attributes:
+        features: The questions by name, in the order of the columns.
+        kinds: The workspace's kinds at compile time; a history may hold later ones, which "every kind" includes.
+        retention: RETENTION in microseconds.
+        timezone: The shop's timezone.
+        forward: Does it look at the future?
+        numbers: Number fields, in the order of the kernel's rows.
+        codes: Coded fields, likewise; rows of the calendar follow them.
+        categorical: Column to the coded field whose text it answers with.
+        tables: What the kernel reads.
+    """
+
+    features: dict[str, Feature]
+    kinds: tuple[str, ...]
+    retention: int
+    timezone: str
+    forward: bool
+    numbers: tuple[str, ...]
+    codes: tuple[str, ...]
+    categorical: dict[str, str]
+    tables: Tables
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(self.features)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Number and coded fields that a history must bring."""
+        return frozenset((*self.numbers, *self.codes))
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Coded fields whose texts a history must bring, beside their codes."""
+        return frozenset(self.categorical.values())
+
+    @property
+    def zone(self) -> tuple[np.ndarray, np.ndarray]:
+        """`zones.transitions` of the shop's timezone; of UTC where no calendar is asked for."""
+        return transitions(self.timezone if (self.tables.calendar >= 0).any() else "UTC")
+
+
+def compile_program(
+    features: Mapping[str, Feature], *, kinds: tuple[str, ...], retention_days: int, timezone: str
+) -> Program:
+    """Compile features, all backward or all forward, for histories of these kinds.
+
+    Equal questions are asked once, whatever features they stand in.
+
+    Raises:
+        SpecError: An unknown kind, a question that makes no sense, or backward and forward windows together.
+    """
+    ways = {}
+    for name, feature in features.items():
+        try:
+            check(feature)
+            ways[name] = algebra.is_forward(feature)
+            _check_kinds(feature, kinds)
+        except SpecError as error:
+            raise SpecError(f"Feature {name!r}: {error.message}") from None
+    if len(set(ways.values())) > 1:
+        back, ahead = (next(name for name, way in ways.items() if way is wanted) for wanted in (False, True))
+        raise SpecError(
+            f"{back!r} looks back and {ahead!r} forward: compile features and targets as programs of their own."
+        )
+    forward = any(ways.values())
+    parts = [part for feature in features.values() for part in algebra.parts(feature)]
+    asked = {getattr(part, "field", None) for part in parts}
+    if any(isinstance(part, algebra.Gaps) and part.distinct_days for part in parts):
+        asked.add("day")
+    if any(isinstance(part, algebra.Abandoned) for part in parts):
+        asked.add("item")
+    numbers = tuple(field for field in NUMBER_FIELDS if field in asked)
+    codes = tuple(field for field in CODED_FIELDS if field in asked)
+    rows = {field: row for row, field in enumerate((*codes, *(field for field in CALENDAR if field in asked)))}
+    lowering = Lowering(kinds, retention_days * DAY, forward, {field: row for row, field in enumerate(numbers)}, rows)
+    columns = [lowering.register(feature) for feature in features.values()]
+    return Program(
+        features=dict(features),
+        kinds=kinds,
+        retention=retention_days * DAY,
+        timezone=timezone,
+        forward=forward,
+        numbers=numbers,
+        codes=codes,
+        categorical={name: f.field for name, f in features.items() if isinstance(f, algebra.CATEGORICAL)},
+        tables=tables_of(lowering, columns),
+    )
+
+
+def _check_kinds(feature: Feature, kinds: tuple[str, ...]) -> None:
+    for part in algebra.parts(feature):
+        named = (
+            *getattr(part, "kinds", ()),
+            *((part.before, part.after) if isinstance(part, algebra.Transition) else ()),
+        )
+        for kind in named:
+            if kind not in kinds:
+                raise SpecError(f"unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")
