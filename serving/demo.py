@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from features.log import EventLog
 from rich.console import Console
 
 from features.errors import InternalError, NotFoundError, UserError
 from features.instants import to_iso
+from features.log import EventLog
 from features.workspace import Workspace
 from models.spec import specs_for
 
