@@ -1,0 +1,64 @@
+"""Single values and whole columns as text: numbers without needless fractions, times in ISO form."""
+
+import math
+from datetime import date, datetime, time
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def as_text(value: Any) -> str:
+    """A single value as text, the way columns of its type are: integral floats without a fraction, times as ISO."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    return str(value)
+
+
+def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of any type as text; a dictionary of texts stays one.
+
+    Args:
+        column: (n,) values.
+
+    Returns:
+        (n,) strings or dictionary of strings, null where the column is (or is NaN).
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        if pa.types.is_string(kind.value_type):
+            return column
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_integer(kind):
+        return column.cast(pa.string())
+    if pa.types.is_null(kind):
+        return pa.chunked_array([pa.nulls(len(column), pa.string())])
+    if pa.types.is_floating(kind):
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+        whole = pc.and_(pc.equal(pc.trunc(column), column), pc.less(pc.abs(column), 1e15))
+        integers = pc.if_else(whole, column, pa.scalar(None, pa.float64())).cast(pa.int64()).cast(pa.string())
+        return integers if integers.null_count == column.null_count else pc.coalesce(integers, _each(column))
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        text = pc.strftime(column.cast(pa.timestamp("us")), format="%Y-%m-%d %H:%M:%S")
+        return pc.replace_substring_regex(text, r"\.0+$", "")
+    return _each(column)
+
+
+def _each(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Value by value: the rare types."""
+    return pa.chunked_array([pa.array([None if v is None else as_text(v) for v in column.to_pylist()], pa.string())])

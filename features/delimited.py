@@ -1,0 +1,300 @@
+"""Delimited text (CSV, TSV, columns apart by spaces) as chunks of text columns, each row with its line in the file."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, read_csv
+
+from .encoding import TextFile
+from .errors import InputError
+
+NULLS: Final = ["", "\\N", "NULL", "null"]
+"""Texts that stand for nothing in a delimited file."""
+
+SPACES: Final = " "
+MOST_LINES: Final = 1_000
+PLAUSIBLE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A line or row that cannot be taken apart.
+
+    Attributes:
+        line: Line in the file, from 1.
+        rule: Why, a name of `validate.RULES`.
+        text: The line itself.
+    """
+
+    line: int
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a file.
+
+    Attributes:
+        table: n rows, the file's columns.
+        lines: (n,) int64 line or row in the file, from 1.
+        broken: Rows that are not in `table`.
+    """
+
+    table: pa.Table
+    lines: np.ndarray
+    broken: tuple[Broken, ...] = ()
+
+
+@dataclass(slots=True)
+class DelimitedFile:
+    """A delimited file; `chunks` reads it once.
+
+    Attributes:
+        file: Where the bytes come from.
+        columns: Names, in order; "1", "2", … where the file has none.
+        delimiter: One character; a space stands for any run of blanks.
+        skip: Lines before the first row: 1 where the first line holds the names.
+        quoted: Double quotes enclose fields.
+    """
+
+    file: TextFile
+    columns: tuple[str, ...]
+    delimiter: str
+    skip: int
+    quoted: bool = True
+    _line: int = field(default=1)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows, a block at a time."""
+        carried, last = b"", b""
+        for block in self.file.blocks():
+            if last:
+                chunk, carried = self._chunk(carried + last, final=False)
+                yield chunk
+            last = block
+        yield self._chunk(carried + last, final=True)[0]
+
+    def _chunk(self, block: bytes, *, final: bool) -> tuple[Chunk, bytes]:
+        while self.skip and block:
+            _, _, block = block.partition(b"\n")
+            self.skip -= 1
+            self._line += 1
+        if self.delimiter == SPACES:
+            block = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block)
+            block = re.sub(rb"[ \t]+", b" ", block)
+        broken: list[Broken] = []
+        end_line = self._line + block.count(b"\n") + (not block.endswith(b"\n"))
+        if final and self.file.truncated and not self.file.ended:
+            block, _, cut = block.rpartition(b"\n")
+            broken.append(Broken(end_line - 1, "cut_off_line", cut.decode()))
+        n_lines = block.count(b"\n") + (not block.endswith(b"\n") and bool(block))
+        lines = np.arange(self._line, self._line + n_lines)
+        carry = b""
+        if self.quoted and b'"' in block:
+            block, lines, bad, carry = _mend_quotes(block, lines, self, final=final)
+            broken += bad
+        self._line = end_line - carry.count(b"\n")
+        table, lines, bad = self._parse(block, lines, _blank(block, lines))
+        broken += bad
+        if final and not self.file.ended and not self.file.truncated:
+            table, lines, bad = self._cut(table, lines, broken, end_line - 1)
+            broken = bad
+        return Chunk(table, lines, tuple(broken)), carry
+
+    def _parse(
+        self, block: bytes, lines: np.ndarray, blank: np.ndarray
+    ) -> tuple[pa.Table, np.ndarray, list[Broken]]:
+        """Take whole rows apart; those with another number of fields are broken, those on `blank` lines are none."""
+        if not block:
+            return pa.table({name: pa.array([], pa.string()) for name in self.columns}), lines[:0], []
+        bad: list[tuple[int, str]] = []
+
+        def set_aside(row: InvalidRow) -> str:
+            bad.append((row.number - 1, row.text))
+            return "skip"
+
+        table = read_csv(
+            pa.BufferReader(block),
+            ReadOptions(column_names=list(self.columns), use_threads=False, block_size=len(block) + 1),
+            ParseOptions(
+                delimiter=self.delimiter,
+                quote_char='"' if self.quoted else False,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=set_aside,
+            ),
+            ConvertOptions(
+                column_types=dict.fromkeys(self.columns, pa.string()), null_values=NULLS, strings_can_be_null=True
+            ),
+        )
+        places = np.array([place for place, _ in bad], np.int64)
+        sizes = np.ones(table.num_rows + len(bad), np.int64)
+        good = np.setdiff1d(np.arange(len(sizes)), places, assume_unique=True)
+        if len(sizes) != len(lines):  # rows of several lines
+            for column in table.columns:
+                sizes[good] += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
+            sizes[places] += [text.count("\n") for _, text in bad]
+        starts = lines[np.cumsum(sizes) - sizes] if len(sizes) else lines[:0]
+        broken = [
+            Broken(int(line), "malformed_line", text)
+            for line, (_, text) in zip(starts[places], bad, strict=True)
+            if text.strip()
+        ]
+        lines = starts[good]
+        if len(blank):
+            kept = ~np.isin(lines, blank)
+            table, lines = table.filter(pa.array(kept)), lines[kept]
+        if re.search(rb"[ \t]" + re.escape(self.delimiter.encode()) + rb"|[ \t]\n|\n[ \t]", block) or re.search(
+            re.escape(self.delimiter.encode()) + rb"[ \t]", block
+        ):
+            table = pa.table({name: _trimmed(table[name]) for name in table.column_names})
+        return table, lines, broken
+
+    def _cut(
+        self, table: pa.Table, lines: np.ndarray, broken: list[Broken], last: int
+    ) -> tuple[pa.Table, np.ndarray, list[Broken]]:
+        """The last line has no line end: was it cut off?
+
+        It was where it cannot be taken apart, and where its last field is shorter than the same one of all rows before,
+        which all agree (a time, say), or empty where none before is.
+        """
+        broken = [Broken(b.line, "cut_off_line", b.text) if b.line == last else b for b in broken]
+        n = len(lines)
+        if n > PLAUSIBLE and lines[-1] == last:
+            ends = table.column(table.num_columns - 1)
+            sizes = pc.fill_null(pc.binary_length(ends), 0).to_numpy()
+            before = sizes[:-1]
+            constant = before.min() == before.max() and sizes[-1] < before[0]
+            if constant or (sizes[-1] == 0 and before.min() > 0):
+                text = self.delimiter.join("" if v is None else v for v in table.slice(n - 1).to_pylist()[0].values())
+                return table.slice(0, n - 1), lines[:-1], [*broken, Broken(last, "cut_off_line", text)]
+        return table, lines, broken
+
+
+def open_delimited(
+    file: TextFile, header: bool | tuple[str, ...], delimiter: str | None = None, *, quoted: bool = True
+) -> DelimitedFile:
+    """Find the delimiter, where not given, and the columns.
+
+    Args:
+        file: The text.
+        header: The first line holds the names, or it does not, or the names themselves.
+        delimiter: None for the one of `, tab ; |` that the first line has most of, else blanks.
+        quoted: Double quotes enclose fields.
+
+    Raises:
+        InputError: Nothing but blank lines, or the header names a column twice.
+    """
+    start = next(file.blocks()).decode()
+    first_lines = [line for line in start[: 1 << 20].split("\n")[:100] if line.strip()]
+    if not first_lines:
+        raise InputError(f"{file.path} holds nothing but blank lines: there is nothing to ingest.")
+    delimiter = delimiter or _delimiter_of(first_lines[0])
+    quoted = quoted and delimiter != SPACES
+    fields = [_split(line, delimiter, quoted=quoted) for line in first_lines]
+    if header is True:
+        skip = start[: start.index(first_lines[0])].count("\n") + 1
+        columns = tuple(name.strip() for name in fields[0])
+        twice = [name for name, n in Counter(columns).items() if n > 1]
+        if twice:
+            raise InputError(f"{file.path} names column {twice[0]!r} twice. Give each column a name of its own.")
+        return DelimitedFile(file, columns, delimiter, skip, quoted)
+    n_columns = Counter(len(row) for row in fields).most_common(1)[0][0]
+    names = header or tuple(str(i) for i in range(1, n_columns + 1))
+    return DelimitedFile(file, names, delimiter, 0, quoted)
+
+
+def _delimiter_of(line: str) -> str:
+    counts = {mark: line.count(mark) for mark in (",", "\t", ";", "|")}
+    best = max(counts, key=lambda mark: counts[mark])
+    if counts[best]:
+        return best
+    return SPACES if len(line.split()) > 1 else ","
+
+
+def _split(line: str, delimiter: str, *, quoted: bool) -> list[str]:
+    if delimiter == SPACES:
+        return line.split()
+    return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
+
+
+def _whole(text: str, like: DelimitedFile) -> bool:
+    """Is the text exactly one row, every quote closed?"""
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=like.delimiter, strict=True))
+    except csv.Error:
+        return False
+    return len(rows) == 1 and len(rows[0]) == len(like.columns)
+
+
+def _mend_quotes(
+    block: bytes, lines: np.ndarray, like: DelimitedFile, *, final: bool
+) -> tuple[bytes, np.ndarray, list[Broken], bytes]:
+    """Take out lines whose quote is never closed, so that one stray quote costs one line.
+
+    Args:
+        block: Whole lines.
+        lines: (n,) numbers of the block's lines.
+        like: The file.
+        final: Nothing follows the block.
+
+    Returns:
+        The block and its line numbers without them, the broken lines, and what to put before the next block.
+    """
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    per_line = np.bincount(np.searchsorted(ends, np.flatnonzero(data == ord('"'))), minlength=len(lines))
+    odd = np.flatnonzero(per_line % 2)
+    if len(odd) == 0:
+        return block, lines, [], b""
+    starts = np.concatenate([[0], ends + 1])
+    stops = np.append(ends + 1, len(block))[: len(lines)]
+    drop: list[int] = []
+    k, carry_from = 0, len(lines)
+    while k < len(odd):
+        i = int(odd[k])
+        if _whole(block[starts[i] : stops[i]].decode(), like):
+            k += 1
+            continue
+        j = int(odd[k + 1]) if k + 1 < len(odd) else None
+        if j is None and not final and len(lines) - i < MOST_LINES:
+            carry_from = i
+            break
+        near = j is not None and j - i < MOST_LINES
+        if near and _whole(block[starts[i] : stops[j]].decode(), like):
+            k += 2
+            continue
+        drop.append(i)
+        k += 1
+    broken = [
+        Broken(int(lines[i]), "malformed_line", block[starts[i] : stops[i]].decode().rstrip("\n")) for i in drop
+    ]
+    carry = block[starts[carry_from] :] if carry_from < len(lines) else b""
+    keep = [i for i in [-1, *drop] if i < carry_from]
+    bounds = [*keep[1:], carry_from]
+    pieces = [
+        block[starts[i + 1] : starts[j] if j < len(lines) else len(block)] for i, j in zip(keep, bounds, strict=True)
+    ]
+    return b"".join(pieces), np.delete(lines[:carry_from], drop), broken, carry
+
+
+def _blank(block: bytes, lines: np.ndarray) -> np.ndarray:
+    """Numbers of the lines that hold nothing."""
+    if not (block.startswith(b"\n") or b"\n\n" in block):
+        return lines[:0]
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+    return lines[np.flatnonzero(np.diff(ends, prepend=-1) == 1)]
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    column = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(column, pa.array(NULLS)), pa.scalar(None, pa.string()), column)
