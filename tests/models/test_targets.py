@@ -155,7 +155,7 @@ def test_views_of_one_item_or_category() -> None:
     crowd = [
         views(2, "a", "x"), views(3, "a", "x"), views(2, "a", None) + views(2, "b", None), views(7, None, "x"),
         views(8, None, "x"), views(7, None, "x") + views(1, None, "y"), views(9, None, None),
-        views(2, "a", "x") + [Event(5, "click", "a", "x")],
+        [*views(2, "a", "x"), Event(5, "click", "a", "x")],
     ]  # fmt: skip
     browsing, considering = "browsing", "considering"
     expected = [browsing, considering, browsing, browsing, considering, browsing, browsing, browsing]
