@@ -168,8 +168,9 @@ def events_table(events: Sequence[StatelessEvent], kinds: tuple[str, ...]) -> pa
         "event_id": [f"\0{place}" if event.event_id is None else event.event_id for place, event in enumerate(events)],
         "source": [""] * len(events),
     }
-    for name in (*CODED_FIELDS, "text", "properties", "dwell"):
-        columns[name] = [getattr(event, name) for event in events]
+    for name in (*CODED_FIELDS, "text", "properties"):
+        columns[name] = [getattr(event, name) or None for event in events]  # an empty text says nothing
+    columns["dwell"] = [event.dwell for event in events]
     for name in NUMBER_FIELDS:
         if name != "dwell":
             columns[name] = [fixed(getattr(event, name)) for event in events]

@@ -91,6 +91,11 @@ class SqliteStore(Database):
         """What the store holds now."""
         return _standing(self.connection)
 
+    def anybody(self) -> str:
+        """Some user's id, for an example; `u1` where there is nobody."""
+        found = self.connection.execute("SELECT user_id FROM profiles LIMIT 1").fetchone()
+        return str(found[0]) if found else "u1"
+
     def follow(self, journal: Journal, oldest: int) -> None:
         """Take in what the journal has and the store has not.
 

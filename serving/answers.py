@@ -1,0 +1,142 @@
+"""What the service answers, without HTTP: bodies that were read in, JSON objects out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from features.events import DAY
+from features.histories import Histories, from_events
+from features.instants import to_iso
+from features.workspace import Facts, Workspace
+
+from .answer import answer
+from .clock import Clock
+from .fill import follow, open_journal, open_store
+from .live import Holder, Live
+from .past import from_log, is_within
+from .requests import EventsRequest, Frame, ScoreRequest, TagsRequest, events_table
+from .score import score
+
+
+class Answers:
+    """One process's hold on a workspace: store, journal, and the pair of bundle and tags that answers.
+
+    Attributes:
+        workspace: Which.
+        clock: What "now" is.
+        store: The profile store.
+        journal: Where posted events go first.
+        holder: Bundle and tags.
+        facts: The workspace's, renewed by `follow_files`.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self.workspace = workspace
+        self.clock = clock
+        self.facts: Facts = workspace.facts
+        self.holder = Holder(workspace)
+        self.store = open_store(workspace)
+        self.journal = open_journal(workspace)
+        follow(workspace, self.store, self.journal, clock)
+        self.warm()
+
+    def frame(self) -> Frame:
+        """What requests are read against at this moment."""
+        latest = self.clock.latest(self.store.standing().last_ts)
+        return Frame(self.facts.timezone, self.facts.kinds, latest)
+
+    def tags(self, request: TagsRequest) -> dict[str, Any]:
+        """The tags of known and unknown users, in the order in which they were asked for."""
+        live = self.holder.live
+        users = list(dict.fromkeys(request.user_ids))
+        histories, standing = self.store.read(users, live.bundle.program.fields)
+        now = self.clock.now(standing.last_ts) if request.as_of is None else request.as_of
+        if now - live.bundle.facts.retention_days * DAY < standing.floor:  # longer ago than the store goes back
+            histories, _ = from_log(self.workspace, users, live.bundle.program.fields)
+        found = self._answer(live, histories, now, request.explain, request.only)
+        if len(users) < len(request.user_ids):
+            by_id = dict(zip(users, found["users"], strict=True))
+            found["users"] = [by_id[user] for user in request.user_ids]
+        return found
+
+    def score(self, request: ScoreRequest) -> dict[str, Any]:
+        """The tags of the users of these events, as if they were all that ever happened; nothing is kept."""
+        live = self.holder.live
+        events = events_table(request.events, self.facts.kinds)
+        last = int(np.max(events["ts"].to_numpy()))
+        now = request.as_of
+        if now is None:
+            now = self.clock.now(max(last, self.store.standing().last_ts))
+        histories = from_events(events, self.facts.kinds, live.bundle.program.fields)
+        order = pa.array(list(dict.fromkeys(event.user_id for event in request.events)))
+        places = pa.compute.index_in(order, value_set=histories.users).to_numpy().astype(np.int64)
+        return self._answer(live, histories.take(places), now, request.explain, None)
+
+    def post(self, request: EventsRequest) -> dict[str, int]:
+        """Keep events: on the disk, and seen by the next `tags`, when this returns."""
+        events = events_table(request.events, self.facts.kinds)
+        users = [event.user_id for event in request.events]
+        histories, standing = self.store.read(list(dict.fromkeys(users)), ())
+        known = is_within(histories, users, events["key_hi"].to_numpy(), events["key_lo"].to_numpy())
+        arrived = self.clock.arrival(events["ts"].to_numpy(), standing.last_ts)
+        place = events.column_names.index("arrived_at")
+        events = events.set_column(place, events.schema.field(place), pa.array(arrived))
+        new = self.journal.append(events.filter(pa.array(~known))) if not known.all() else np.empty(0, bool)
+        follow(self.workspace, self.store, self.journal, self.clock)
+        accepted = int(new.sum())
+        return {"accepted": accepted, "duplicate": len(users) - accepted}
+
+    def model(self) -> dict[str, Any]:
+        """What answers, by which clock, from which log."""
+        live, standing = self.holder.live, self.store.standing()
+        refused = self.holder.refused
+        return {
+            "version": live.bundle.version,
+            "digest": live.bundle.digest,
+            "tag_set": live.tagset.digest,
+            "tags": list(live.tagset.names),
+            "targets": {
+                name: {"classes": list(model.target.classes), "base_rates": model.base_rates.tolist()}
+                for name, model in live.bundle.models.items()
+            },
+            "loaded_at": to_iso(live.loaded_at),
+            "clock": self.clock.name,
+            "now": to_iso(self.clock.now(standing.last_ts)),
+            "timezone": self.facts.timezone,
+            "kinds": list(self.facts.kinds),
+            "log_version": standing.log_version,
+            "journal_backlog": self.journal.backlog,
+            "refused": None if refused is None else {"code": refused.code, "message": refused.message},
+        }
+
+    def reload(self) -> dict[str, Any]:
+        """Let the champion answer, verified."""
+        before = self.holder.live.bundle.version
+        self.facts = self.workspace.facts
+        live = self.holder.reload(again=True)
+        return {"version": live.bundle.version, "previous": before, "tag_set": live.tagset.digest}
+
+    def follow_files(self) -> bool:
+        """Let what was promoted meanwhile answer; was there something new?"""
+        if not self.holder.is_stale:
+            return False
+        self.facts = self.workspace.facts
+        self.holder.reload(again=False)
+        return True
+
+    def warm(self) -> None:
+        """Answer once, so that the first request does not wait for what is compiled or loaded at first use."""
+        self.tags(TagsRequest.model_construct(user_ids=["\0"], as_of=None, only=None, explain=True))
+
+    def close(self) -> None:
+        """Let go of store and journal."""
+        self.store.close()
+        self.journal.close()
+
+    def _answer(
+        self, live: Live, histories: Histories, now: int, explain: bool, only: Sequence[str] | None
+    ) -> dict[str, Any]:
+        scored = score(live.bundle, live.tagset, histories, now, explain=explain, only=only)
+        return answer(scored, live.bundle.version, self.clock.name)
