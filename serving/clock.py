@@ -8,10 +8,8 @@ import numpy as np
 
 from features.errors import InputError
 from features.instants import to_iso
+from features.validate import AHEAD
 
-SECOND: Final = 1_000_000
-AHEAD: Final = 300 * SECOND
-"""How far before us another machine's clock may be."""
 NOTHING: Final = -(2**63)
 """The largest `ts` of no events."""
 

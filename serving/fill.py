@@ -1,20 +1,17 @@
 """Filling the profile store from the log: when it is not there, or the log has gone on without it."""
 
 from collections.abc import Callable
-from typing import Final
 
 from features.events import DAY
 from features.log import EventLog
 from features.progress import track
+from features.validate import FIRST_TIME
 from features.workspace import Workspace
 
 from .clock import Clock
 from .drain import turn
 from .journal import Journal
 from .store import SLACK, SqliteStore
-
-FIRST: Final = 0
-"""No event is older: times before 1970 are refused."""
 
 
 def open_store(workspace: Workspace) -> SqliteStore:
@@ -29,7 +26,7 @@ def open_journal(workspace: Workspace) -> Journal:
 
 def oldest_kept(workspace: Workspace, now: int) -> int:
     """Events before it are not needed to answer `now`, nor an instant up to `SLACK` earlier."""
-    return max(FIRST, now - workspace.facts.retention_days * DAY - SLACK)
+    return max(FIRST_TIME, now - workspace.facts.retention_days * DAY - SLACK)
 
 
 def fill(

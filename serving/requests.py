@@ -15,18 +15,16 @@ from pydantic.json_schema import WithJsonSchema
 
 from features.arrivals import ROWS, keyed
 from features.errors import InputError, did_you_mean
-from features.events import CODED_FIELDS, EVENTS, FIXED_POINT, NUMBER_FIELDS, SECOND
+from features.events import CODED_FIELDS, EVENTS, FIXED_POINT, NUMBER_FIELDS
 from features.instants import parse_instant, to_iso
+from features.numbers import LARGEST
+from features.validate import FIRST_TIME, LONGEST
 
 MAX_USERS: Final = 1_000
 MAX_EVENTS: Final = 10_000
-MAX_ID: Final = 256
-MAX_CODED: Final = 1_024
-MAX_TEXT: Final = 16_384
-MAX_MONEY: Final = 1e11
+MAX_ID: Final = LONGEST["user_id"]
+MAX_PROPERTIES: Final = LONGEST["properties"]
 MAX_DWELL: Final = 366 * 86_400_000
-AHEAD: Final = 300 * SECOND
-"""How far before us another machine's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,8 @@ def _instant(value: object, info: ValidationInfo) -> int:
         instant = parse_instant(value, frame.timezone)
     except InputError as error:
         raise ValueError(error.message) from None
-    if instant < 0:
-        raise ValueError(f"{value!r} lies before 1970; the first time that is accepted is 1970-01-01T00:00:00Z.")
+    if instant < FIRST_TIME:
+        raise ValueError(f"{value!r} lies before {to_iso(FIRST_TIME)}, the first time that is accepted.")
     if instant > frame.latest:
         raise ValueError(f"{value!r} lies in the future: nothing after {to_iso(frame.latest)} is accepted.")
     return instant
@@ -82,15 +80,14 @@ def _properties(value: dict[str, Any]) -> str:
         text = orjson.dumps(value).decode()
     except TypeError as error:
         raise ValueError(f"They cannot be kept: {error}.") from None
-    if len(text) > MAX_TEXT or "\\u0000" in text:
-        raise ValueError(f"They must have at most {MAX_TEXT:,} characters as JSON, and no NUL.")
+    if len(text) > MAX_PROPERTIES or "\\u0000" in text:
+        raise ValueError(f"They must have at most {MAX_PROPERTIES:,} characters as JSON, and no NUL.")
     return text
 
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(_no_nul)]
-Coded = Annotated[str, Field(max_length=MAX_CODED), AfterValidator(_no_nul)]
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_nul)]
-Amount = Annotated[float, Field(ge=-MAX_MONEY, le=MAX_MONEY, allow_inf_nan=False)]
+Text = Annotated[str, AfterValidator(_no_nul)]
+Amount = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Instant = Annotated[
     int,
     BeforeValidator(_instant),
@@ -112,18 +109,20 @@ class StatelessEvent(Strict):
     user_id: Id
     ts: Instant
     kind: Annotated[str, AfterValidator(_kind)]
-    item: Coded | None = None
-    category: Coded | None = Field(None, description="Path, '/' between levels.")
-    channel: Coded | None = None
-    campaign: Coded | None = None
-    page: Coded | None = None
-    referrer: Coded | None = None
+    item: Text | None = Field(None, max_length=LONGEST["item"])
+    category: Text | None = Field(None, max_length=LONGEST["category"], description="Path, '/' between levels.")
+    channel: Text | None = Field(None, max_length=LONGEST["channel"])
+    campaign: Text | None = Field(None, max_length=LONGEST["campaign"])
+    page: Text | None = Field(None, max_length=LONGEST["page"])
+    referrer: Text | None = Field(None, max_length=LONGEST["referrer"])
     value: Amount | None = Field(None, description="The line's total after discount, in the shop's currency.")
     quantity: Amount | None = None
     discount: Amount | None = Field(None, description="In the shop's currency.")
     rating: Amount | None = None
     dwell: Annotated[int, Field(ge=0, le=MAX_DWELL)] | None = Field(None, description="Milliseconds.")
-    text: Text | None = Field(None, description="What was searched for, written, complained of.")
+    text: Text | None = Field(
+        None, max_length=LONGEST["text"], description="What was searched for, written, complained of."
+    )
     properties: Properties | None = None
 
 
