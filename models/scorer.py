@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
 
 from features.errors import DamagedError, InternalError
+from features.matrix import Matrix
 
 from .calibration import Calibrator, sigmoid, softmax
 from .targets import Target
-
-if TYPE_CHECKING:
-    from features.matrix import Matrix
 
 NAMES: Final = re.compile(r"^feature_names=(.*)$", re.MULTILINE)
 OUTPUTS: Final = re.compile(r"^num_tree_per_iteration=(\d+)$", re.MULTILINE)
@@ -111,7 +109,7 @@ class TargetModel:
         self._booster  # noqa: B018 - loading is the effect
         return self
 
-    def predict(self, matrix: "Matrix") -> np.ndarray:
+    def predict(self, matrix: Matrix) -> np.ndarray:
         """Calibrated probabilities; a row's do not depend on the other rows, to the bit.
 
         Args:
@@ -132,12 +130,12 @@ class TargetModel:
             out[inside] = found
         return out
 
-    def raw(self, matrix: "Matrix", rows: np.ndarray | None = None) -> np.ndarray:
+    def raw(self, matrix: Matrix, rows: np.ndarray | None = None) -> np.ndarray:
         """(r, n_scores) float64 raw scores of `rows`, all where None, in the cohort or not."""
         found = np.asarray(self._booster.predict(self._input(matrix, rows), raw_score=True, num_threads=1), np.float64)
         return found.reshape(len(found), self.n_scores)
 
-    def contributions(self, matrix: "Matrix", rows: np.ndarray, class_index: int) -> np.ndarray:
+    def contributions(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
         """What each feature adds to the raw score of a class (TreeSHAP, Lundberg et al. 2018): exact and signed.
 
         Args:
@@ -156,7 +154,7 @@ class TargetModel:
         empty = np.full((1, len(self.names)), np.nan, np.float32)
         return float(self._oriented(self._contrib(empty), class_index)[0, -1])
 
-    def _explained(self, matrix: "Matrix", rows: np.ndarray, class_index: int) -> np.ndarray:
+    def _explained(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
         return self._oriented(self._contrib(self._input(matrix, rows)), class_index)
 
     def _oriented(self, contrib: np.ndarray, class_index: int) -> np.ndarray:
@@ -172,7 +170,7 @@ class TargetModel:
             found = np.asarray(self._explainer.predict(values, pred_contrib=True, num_threads=1), np.float64)
         return found.reshape(len(values), self.n_scores, len(self.names) + 1)
 
-    def _input(self, matrix: "Matrix", rows: np.ndarray | None) -> np.ndarray:
+    def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""
         return (matrix if rows is None else matrix.take(rows)).model_input(self.names, self.vocabularies)
 

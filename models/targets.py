@@ -5,15 +5,13 @@ All three are questions of the algebra, so the kernel that reads features reads 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from features.algebra import Age, Count, Feature, Repeat, Window
 from features.errors import SpecError, TooLittleDataError, did_you_mean
-
-if TYPE_CHECKING:
-    from features.matrix import Matrix
+from features.matrix import Matrix
 
 STAGES: Final = ("idle", "browsing", "considering", "buying")
 """The classes of a stage target, from nothing done to bought."""
@@ -117,7 +115,7 @@ class Target:
             return Age(())
         return Count(self.recipe.kinds, Window(-self.recipe.lookback))
 
-    def eligible(self, matrix: "Matrix") -> np.ndarray:
+    def eligible(self, matrix: Matrix) -> np.ndarray:
         """(r,) bool: is the row in the cohort, by the matrix's column `cohort_column`?"""
         inside: np.ndarray = matrix.column(self.cohort_column) > 0  # NaN is not above 0
         return inside
@@ -162,7 +160,7 @@ class Target:
                 found[f"{self.name}:{name}"] = Count(getattr(stages, name), window)
         return found
 
-    def labels(self, answers: "Matrix") -> np.ndarray:
+    def labels(self, answers: Matrix) -> np.ndarray:
         """(r,) int64 class of every row, in the cohort or not.
 
         Args:
