@@ -51,9 +51,8 @@ def verify(folder: Path, digest: str, timeout: float = TIMEOUT) -> None:
     if done.returncode == DamagedError.exit_status and said:
         raise DamagedError(said[-1])
     how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
-    raise DamagedError(
-        f"Bundle {folder.name} crashes the process that loads it ({how}): {WAY_OUT} {' '.join(said[-1:])}"
-    )
+    last = f"; {said[-1]}" if said else ""
+    raise DamagedError(f"Bundle {folder.name} crashes the process that loads it ({how}{last}): {WAY_OUT}")
 
 
 def main(arguments: list[str]) -> int:

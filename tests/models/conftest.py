@@ -1,14 +1,21 @@
 """Small real boosters on invented rows, trained once a session."""
 
+from pathlib import Path
+
 import lightgbm
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.events import DAY
+from features import catalogue
+from features.events import CODED_FIELDS, DAY
 from features.matrix import Matrix
+from features.workspace import Facts
+from models import bundle as bundles
+from models import golden
 from models.calibration import Calibrator
 from models.scorer import TargetModel
+from models.spec import HERE, load_specs
 from models.targets import Churn, Stages, Target
 
 NAMES = ("a", "b", "c", "d", "favorite_category")
@@ -84,3 +91,60 @@ def till_model(texts: dict[int, str]) -> TargetModel:
 def three_model(texts: dict[int, str]) -> TargetModel:
     """A stage without considering."""
     return model_of(STAGE, (0, 1, 3), texts[3], Calibrator("temperature", {"temperature": 1.3}))
+
+
+USED = (
+    "purchase_count_*", "view_count_*", "purchase_age", "view_age", "purchase_value_90d", "items_30d", "categories_7d",
+    "active_days_90d", "*favourite*", "*favorite*", "*last_category*",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def parts() -> dict:
+    """What `bundle.write` takes: churn and stage on the real catalogue, trained on invented histories."""
+    facts = Facts(timezone="Asia/Shanghai", own_kinds=("livestream",))
+    whole = catalogue.load()
+    specs = {spec.name: spec for spec in load_specs([HERE])}
+    program = bundles.program_of(facts, whole, {name: spec.target for name, spec in specs.items()})
+    matrices = [golden.read(program, golden.invent(len(facts.kinds), seed, {}), golden.NOW) for seed in range(900, 920)]
+    patterns = [pattern for pattern in USED if any(Path(name).match(pattern) for name in whole.names)]
+    names = whole.select(patterns).names
+    words = {field: {f"{field}-{i}": i for i in range(6)} for field in CODED_FIELDS}
+    vocabularies = {name: words[field] for name, field in program.categorical.items() if name in names}
+    assert vocabularies
+    values = np.concatenate([matrix.model_input(names, vocabularies) for matrix in matrices])
+    rng = np.random.default_rng(0)
+    score = np.log1p(np.abs(np.nan_to_num(values.astype(np.float64)))).sum(axis=1) + rng.normal(0, 2, len(values))
+    models = {}
+    for name, k, calibrator in (
+        ("churn_30d", 2, Calibrator("beta", {"a": [1.1], "b": [0.9], "c": [0.05]})),
+        ("stage_7d", 4, Calibrator("platt", {"a": [1.0, 0.9, 1.1, 1.2], "b": [0.1, 0.0, -0.1, 0.0]})),
+    ):
+        label = np.digitize(score, np.quantile(score, np.arange(1, k) / k))
+        data = lightgbm.Dataset(values, label, feature_name=list(names), categorical_feature=list(vocabularies))
+        objective = {"objective": "binary"} if k == 2 else {"objective": "multiclass", "num_class": k}
+        params = {**objective, "num_leaves": 15, "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1}
+        text = lightgbm.train(params, data, 25).model_to_string()
+        rates = np.full(k, 1 / k)
+        models[name] = TargetModel(specs[name].target, tuple(range(k)), names, vocabularies, text, calibrator, rates)
+    return {
+        "facts": facts,
+        "catalogue": whole,
+        "models": models,
+        "specs": {name: spec.text for name, spec in specs.items()},
+        "created": golden.NOW,
+        "metrics": {"churn_30d": {"log_loss": 0.5}},
+        "lineage": {"log": 3},
+    }
+
+
+@pytest.fixture(scope="session")
+def written(parts: dict, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A bundle's folder and its digest; tests that change it copy it first, or change it back."""
+    folder = tmp_path_factory.mktemp("bundles") / "7"
+    return folder, bundles.write(folder, **parts)
+
+
+@pytest.fixture(scope="session")
+def bundle(written: tuple[Path, str]) -> bundles.Bundle:
+    return bundles.load(*written)
