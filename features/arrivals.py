@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from .errors import InputError, did_you_mean
 from .events import EVENTS, NULL
 from .hashing import hash128
+from .histories import ranks, sort_events
 
 ROWS: Final = pa.schema([field for field in EVENTS if field.name != "bucket"])
 """An events file's columns: the partition is in its path."""
@@ -102,35 +103,12 @@ def fresh(rows: pa.Table, known_hi: np.ndarray, known_rows: Callable[[np.ndarray
 
 def order_of(rows: pa.Table) -> np.ndarray:
     """Places that sort rows by (user_id, ts, event_key)."""
-    person, ts = _ranks(rows["user_id"]), rows["ts"].to_numpy()
-    order = np.lexsort((ts, person))
-    p, t = person[order], ts[order]
-    tied = np.zeros(len(order), bool)
-    same = (p[1:] == p[:-1]) & (t[1:] == t[:-1])
-    tied[1:] = same
-    tied[:-1] |= same
-    places = np.flatnonzero(tied)
-    if len(places):  # only those: keys seldom decide
-        among = order[places]
-        hi, lo = rows["key_hi"].to_numpy()[among], rows["key_lo"].to_numpy()[among]
-        order[places] = among[np.lexsort((lo, hi, ts[among], person[among]))]
-    return order
+    columns = (rows[name].to_numpy() for name in ("ts", "key_hi", "key_lo"))
+    return sort_events(ranks(rows["user_id"].combine_chunks())[1], *columns)
 
 
 def _sorted(rows: pa.Table) -> pa.Table:
     return rows.take(pa.array(order_of(rows))).combine_chunks()
-
-
-def _ranks(users: pa.ChunkedArray) -> np.ndarray:
-    """(n,) the place of every id among the sorted ids."""
-    if not len(users):
-        return np.empty(0, np.int64)
-    encoded = users.combine_chunks().dictionary_encode()
-    order = pc.array_sort_indices(encoded.dictionary).to_numpy()
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    places: np.ndarray = rank[encoded.indices.to_numpy()]
-    return places
 
 
 def _repeated(values: np.ndarray) -> np.ndarray:
@@ -151,7 +129,7 @@ def _within(values: np.ndarray, among: np.ndarray) -> np.ndarray:
 
 def _winner(both: pa.Table, n_known: int) -> np.ndarray:
     """(n,) the place of the row that counts for every row's (person, key); the first `n_known` rows are the log's."""
-    person = _ranks(both["user_id"])
+    person = ranks(both["user_id"].combine_chunks())[1]
     hi, lo, ts = both["key_hi"].to_numpy(), both["key_lo"].to_numpy(), both["ts"].to_numpy()
     arrived = np.maximum(both["arrived_at"].fill_null(NULL).to_numpy(), ts)
     place = np.arange(len(both))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
@@ -61,14 +62,13 @@ class Histories:
 
     def take(self, rows: np.ndarray) -> "Histories":
         """The histories of persons `rows` (int64 places), in that order."""
-        starts, sizes = self.offsets[rows], np.diff(self.offsets)[rows]
-        offsets = bounds_of(sizes)
-        events = ranges(starts, sizes)
+        starts = self.offsets[rows]
+        offsets = bounds_of(np.diff(self.offsets)[rows])
         coded = {}
         for name, field in self.coded.items():
             n_values = np.diff(field.offsets)[rows]
             coded[name] = Codes(
-                field.codes[events],
+                gather(field.codes, starts, offsets),
                 bounds_of(n_values),
                 field.values.take(pa.array(ranges(field.offsets[rows], n_values)))
                 if len(field.values)
@@ -77,12 +77,12 @@ class Histories:
         return Histories(
             users=self.users.take(pa.array(rows)),
             offsets=offsets,
-            ts=self.ts[events],
-            arrived=None if self.arrived is None else self.arrived[events],
-            kind=self.kind[events],
-            key_hi=self.key_hi[events] if len(self.key_hi) else self.key_hi,
-            key_lo=self.key_lo[events] if len(self.key_lo) else self.key_lo,
-            numbers={name: column[events] for name, column in self.numbers.items()},
+            ts=gather(self.ts, starts, offsets),
+            arrived=None if self.arrived is None else gather(self.arrived, starts, offsets),
+            kind=gather(self.kind, starts, offsets),
+            key_hi=gather(self.key_hi, starts, offsets) if len(self.key_hi) else self.key_hi,
+            key_lo=gather(self.key_lo, starts, offsets) if len(self.key_lo) else self.key_lo,
+            numbers={name: gather(column, starts, offsets) for name, column in self.numbers.items()},
             coded=coded,
         )
 
@@ -99,6 +99,16 @@ def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     offsets = bounds_of(sizes)
     places: np.ndarray = np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], sizes)
     return places
+
+
+@njit(cache=True)
+def gather(values, starts, offsets):  # type: ignore[no-untyped-def]
+    """Runs of `values`, run i beginning at `starts[i]` and filling `[offsets[i], offsets[i + 1])` of the result."""
+    out = np.empty(offsets[-1], values.dtype)
+    for i in range(len(starts)):
+        size = offsets[i + 1] - offsets[i]
+        out[offsets[i] : offsets[i + 1]] = values[starts[i] : starts[i] + size]
+    return out
 
 
 @njit(cache=True)
@@ -165,20 +175,19 @@ def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collec
         fields: Number and coded fields wanted; None for all.
     """
     names = set(events.column_names) & set(fields if fields is not None else (*NUMBER_FIELDS, *CODED_FIELDS))
-    users = events["user_id"].combine_chunks().dictionary_encode()
-    rank = np.argsort(np.argsort(users.dictionary.to_numpy(zero_copy_only=False), kind="stable"), kind="stable")
-    person = rank[users.indices.to_numpy()] if len(events) else np.empty(0, np.int64)
+    users, person = ranks(events["user_id"].combine_chunks())
     ts = events["ts"].to_numpy()
     arrived = np.maximum(events["arrived_at"].combine_chunks().fill_null(NULL).to_numpy(), ts)
     hi, lo = events["key_hi"].to_numpy(), events["key_lo"].to_numpy()
     order = unique_events(person, hi, lo, arrived)
-    order = order[np.lexsort((lo[order], hi[order], ts[order], person[order]))]
-    offsets = bounds_of(np.bincount(person[order], minlength=len(rank)))
+    order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
+    offsets = bounds_of(np.bincount(person[order], minlength=len(users)))
     late = arrived[order]
-    kind = events["kind"].combine_chunks().dictionary_encode()
+    kind = events["kind"].combine_chunks()
+    kind = kind if pa.types.is_dictionary(kind.type) else kind.dictionary_encode()
     codes = np.array([kinds.index(name) for name in kind.dictionary.to_pylist()], np.int8)
     return Histories(
-        users=users.dictionary.cast(pa.string()).take(pa.array(np.argsort(rank))),
+        users=users,
         offsets=offsets,
         ts=ts[order],
         arrived=late if (late > ts[order]).any() else None,
@@ -195,11 +204,40 @@ def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collec
 
 
 def unique_events(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: np.ndarray) -> np.ndarray:
-    """Places of one event a (person, key): the first to arrive, the earlier row where that ties."""
+    """Places of one event a (person, key), in any order: the first to arrive, the earlier row where that ties."""
+    ordered = np.sort(hi)
+    if not (ordered[1:] == ordered[:-1]).any():  # the rule: no first half of a key occurs twice
+        return np.arange(len(hi))
     order = np.lexsort((arrived, lo, hi, person))
-    if len(order) == 0:
-        return order
     p, h, k = person[order], hi[order], lo[order]
     first = np.ones(len(order), bool)
     first[1:] = (p[1:] != p[:-1]) | (h[1:] != h[:-1]) | (k[1:] != k[:-1])
     return order[first]
+
+
+def sort_events(person: np.ndarray, ts: np.ndarray, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
+    """Places that sort events by (person, ts, key)."""
+    order = np.lexsort((ts, person))
+    p, t = person[order], ts[order]
+    same = (p[1:] == p[:-1]) & (t[1:] == t[:-1])
+    if same.any():  # keys decide among the tied alone
+        tied = np.zeros(len(order), bool)
+        tied[1:] = same
+        tied[:-1] |= same
+        among = order[tied]
+        order[tied] = among[np.lexsort((lo[among], hi[among], ts[among], person[among]))]
+    return order
+
+
+def ranks(ids: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """The distinct ids, sorted, and (n,) each one's place among them.
+
+    Args:
+        ids: (n,) strings, or a dictionary of strings, without nulls.
+    """
+    encoded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
+    texts = encoded.dictionary.cast(pa.string())
+    order = pc.array_sort_indices(texts).to_numpy()
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return texts.take(pa.array(order)), rank[encoded.indices.to_numpy()]

@@ -24,7 +24,7 @@ from .histories import Histories, from_events
 from .progress import progress, track
 from .rows import read_rows
 from .spill import Spill
-from .union import empty, thin, union
+from .union import concatenate, empty, thin, union
 from .workspace import Workspace
 
 FIELDS: Final = (*NUMBER_FIELDS, *CODED_FIELDS)
@@ -193,11 +193,13 @@ class EventLog:
             return thin(from_events(events, self.workspace.facts.kinds, fields), texts, keys)
         concerned = pc.unique(events["user_id"])
         base = read_rows(covered.path, fields, texts, keys)
-        there = pc.is_in(base.users, value_set=concerned).to_numpy(zero_copy_only=False)
+        alone = pc.invert(pc.is_in(base.users, value_set=concerned)).to_numpy(zero_copy_only=False)
         touched = read_rows(covered.path, fields, CODED_FIELDS, True, concerned)
         merged = union([touched, from_events(events, self.workspace.facts.kinds, fields)])
-        both = union([base.take(np.flatnonzero(~there)), thin(merged, texts, keys)])
-        return both.take(pc.array_sort_indices(both.users).to_numpy().astype(np.int64))
+        both = concatenate([base, thin(merged, texts, keys)])
+        rows = np.concatenate([np.flatnonzero(alone), np.arange(len(base), len(both))])
+        order = pc.array_sort_indices(both.users.take(pa.array(rows))).to_numpy()
+        return both.take(rows[order])
 
     def read_users(
         self, users: Sequence[str], fields: Collection[str] | None = None, texts: Collection[str] | None = None

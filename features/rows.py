@@ -17,7 +17,7 @@ from .delta import note_in
 from .events import CODED_FIELDS, NUMBER_FIELDS
 from .histories import Codes, Histories, bounds_of
 
-GROUP: Final = 1024
+GROUP: Final = 512
 """Persons a row group: what a look-up of one person must read at least."""
 
 

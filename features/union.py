@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from .errors import InternalError
-from .histories import Codes, Histories, bounds_of, localise, unique_events
+from .histories import Codes, Histories, bounds_of, localise, sort_events, unique_events
 
 
 def empty(users: pa.Array, numbers: Sequence[str], coded: Sequence[str]) -> Histories:
@@ -39,7 +39,7 @@ def union(parts: Sequence[Histories]) -> Histories:
         return parts[0]
     users = pa.concat_arrays([part.users for part in parts]).dictionary_encode()
     if len(users.dictionary) == len(users):
-        return _concatenate(parts)
+        return concatenate(parts)
     if not all(_whole(part) for part in parts):
         raise InternalError("Histories of one person can be merged only with their keys and texts.")
     owner = users.indices.to_numpy()
@@ -51,7 +51,7 @@ def union(parts: Sequence[Histories]) -> Histories:
     hi = np.concatenate([part.key_hi for part in parts])
     lo = np.concatenate([part.key_lo for part in parts])
     order = unique_events(person, hi, lo, late)
-    order = order[np.lexsort((lo[order], hi[order], ts[order], person[order]))]
+    order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
     offsets = bounds_of(np.bincount(person[order], minlength=len(users.dictionary)))
     return Histories(
         users=users.dictionary,
@@ -90,7 +90,8 @@ def thin(histories: Histories, texts: Collection[str], keys: bool) -> Histories:
     )
 
 
-def _concatenate(parts: Sequence[Histories]) -> Histories:
+def concatenate(parts: Sequence[Histories]) -> Histories:
+    """One after the other, without asking whether a person appears twice; keys and texts only where all parts have them."""
     keys = all(len(part.key_hi) == part.n_events for part in parts)
     arrived = _arrived(parts)
     ts = np.concatenate([part.ts for part in parts])
