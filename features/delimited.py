@@ -110,9 +110,7 @@ class DelimitedFile:
             broken = bad
         return Chunk(table, lines, tuple(broken)), carry
 
-    def _parse(
-        self, block: bytes, lines: np.ndarray, blank: np.ndarray
-    ) -> tuple[pa.Table, np.ndarray, list[Broken]]:
+    def _parse(self, block: bytes, lines: np.ndarray, blank: np.ndarray) -> tuple[pa.Table, np.ndarray, list[Broken]]:
         """Take whole rows apart; those with another number of fields are broken, those on `blank` lines are none."""
         if not block:
             return pa.table({name: pa.array([], pa.string()) for name in self.columns}), lines[:0], []
@@ -275,9 +273,7 @@ def _mend_quotes(
             continue
         drop.append(i)
         k += 1
-    broken = [
-        Broken(int(lines[i]), "malformed_line", block[starts[i] : stops[i]].decode().rstrip("\n")) for i in drop
-    ]
+    broken = [Broken(int(lines[i]), "malformed_line", block[starts[i] : stops[i]].decode().rstrip("\n")) for i in drop]
     carry = block[starts[carry_from] :] if carry_from < len(lines) else b""
     keep = [i for i in [-1, *drop] if i < carry_from]
     bounds = [*keep[1:], carry_from]

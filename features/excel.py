@@ -50,7 +50,9 @@ def open_sheet(
         names = list(header or (str(i) for i in range(1, len(first) + 1)))
         rows = chain([(line, first)], rows)  # type: ignore[assignment]
     places = {column: i for i, column in enumerate(names) if column}
-    notes = [f"{path.name}: sheet {sheet.title!r} of {len(book.sheetnames)} was read."] if len(book.sheetnames) > 1 else []
+    notes = (
+        [f"{path.name}: sheet {sheet.title!r} of {len(book.sheetnames)} was read."] if len(book.sheetnames) > 1 else []
+    )
     return tuple(places), _chunks(book, rows, places), notes
 
 

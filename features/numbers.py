@@ -58,6 +58,7 @@ def to_numbers(column: pa.ChunkedArray) -> Numbers:
     plain = pc.replace_substring_regex(pc.if_else(good, texts, pa.scalar(None, pa.string())), r"^\+", "")
     values = plain.cast(pa.float64()).fill_null(np.nan).to_numpy()
     infinite |= np.isinf(values)
+    given = given & pc.not_equal(texts, "").fill_null(False).to_numpy().astype(bool)
     wrong = given & ~good.to_numpy().astype(bool) & ~infinite
     return Numbers(np.where(infinite, np.nan, values), given, wrong, infinite)
 

@@ -13,7 +13,6 @@ def settle(
     workspace: Workspace,
     mappings: Sequence[Mapping],
     *,
-    first: bool,
     timezone: str | None,
     currency: str | None,
     ask: Callable[[], str] | None,
@@ -24,7 +23,6 @@ def settle(
     Args:
         workspace: Where to.
         mappings: Of the files to ingest.
-        first: There is nothing in the log yet.
         timezone: The user's option.
         currency: The user's option.
         ask: Asks the user for the timezone; None where nobody is there to answer.
@@ -34,7 +32,7 @@ def settle(
         InputError: Another timezone or currency than the workspace's.
         SpecError: A mapping leads to a kind that nobody declared.
     """
-    known = None if first or not workspace.exists else workspace.facts
+    known = workspace.facts if _is_settled(workspace) else None
     own = declared_kinds(workspace)
     kinds = tuple(dict.fromkeys([*(known.own_kinds if known else ()), *own]))
     _check_kinds(mappings, (*KINDS, *kinds), workspace)
@@ -81,6 +79,12 @@ def settle(
         own_kinds=kinds,
     )
     return facts, told
+
+
+def _is_settled(workspace: Workspace) -> bool:
+    """Has anything come in? A first ingest that was killed leaves facts behind that bind nobody."""
+    tables = (workspace.events, workspace.users, workspace.items, workspace.journal)
+    return workspace.exists and any(path.exists() for path in tables)
 
 
 def _whole(workspace: Workspace, name: str, default: int) -> int:

@@ -35,3 +35,16 @@ def tally(log: EventLog, facts: Facts, batches: Iterable[pa.Table], arrived_at: 
             accepted, duplicate = accepted + len(news.rows), duplicate + news.duplicate
             conflict += news.conflict
     return Appended(accepted, duplicate, conflict)
+
+
+def count_new(rows: pa.Table, known: pa.Table, key: list[str]) -> int:
+    """Number of rows that are new or other than before; of equal keys the last row counts.
+
+    Args:
+        rows: What came, of users or items.
+        known: The table as it is, of the same columns.
+        key: Columns that name a row.
+    """
+    have = {tuple(row.values()) for row in known.select(rows.column_names).to_pylist()}
+    last = {tuple(row[name] for name in key): tuple(row.values()) for row in rows.to_pylist()}
+    return sum(1 for row in last.values() if row not in have)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from .encoding import UNDECODABLE
 from .events import SECOND
+from .times import BOUND
 
 RULES: Final = {
     "cut_off_line": "the file ends within this line",
@@ -37,6 +38,7 @@ AHEAD: Final = 300 * SECOND
 LONGEST: Final = {
     "user_id": 256, "event_id": 256, "item": 256, "kind": 256, "category": 1_024, "channel": 256, "campaign": 256,
     "page": 4_096, "referrer": 4_096, "text": 65_536, "properties": 65_536,
+    "attributes": 65_536,
 }  # fmt: skip
 """Characters that a text may have."""
 
@@ -93,11 +95,10 @@ def check_text(column: pa.Array, field: str, faults: Faults) -> None:
     else:
         texts, places = column, None
     for rule, mask in (("too_long", _too_long(texts, LONGEST[field])), ("bad_characters", _unfit(texts))):
-        if mask is None:
-            continue
-        if places is not None:
-            mask = np.append(mask, False)[places.fill_null(-1).to_numpy(zero_copy_only=False)]  # noqa: PLW2901
-        faults.mark(mask, rule, field)
+        if mask is not None and places is not None:
+            faults.mark(np.append(mask, False)[places.fill_null(-1).to_numpy(zero_copy_only=False)], rule, field)
+        elif mask is not None:
+            faults.mark(mask, rule, field)
 
 
 def _too_long(texts: pa.Array, longest: int) -> np.ndarray | None:
@@ -130,24 +131,29 @@ def _extent(texts: pa.Array) -> tuple[int, int]:
     return int(bounds[0]), int(bounds[-1])
 
 
-def check_time(instants: np.ndarray, given: np.ndarray, now: int, field: str, faults: Faults) -> None:
+def check_time(instants: np.ndarray, given: np.ndarray, now: int, field: str, faults: Faults) -> int:
     """Mark times that are absent, unreadable, or outside what a shop's log can hold.
 
     Args:
-        instants: (n,) int64 microseconds UTC, `-times.BOUND` where null or unreadable.
+        instants: (n,) int64 microseconds UTC, `-BOUND` where null or unreadable.
         given: (n,) bool, the source has something there.
         now: Microseconds UTC.
         field: "ts", "arrived_at" or "valid_from".
         faults: Where to mark.
-    """
-    from .times import BOUND
 
-    unread = instants == -BOUND
+    Returns:
+        Number of those that are given and not right.
+    """
+    unread = given & (instants == -BOUND)
+    beyond = given & ~unread & (instants < FIRST_TIME)
+    ahead = given & (instants > now + AHEAD)
     if field == "ts":
         faults.mark(~given, "missing_time", field)
-    faults.mark(given & unread, "bad_time", field)
-    if field == "arrived_at":
-        faults.mark(instants > now + AHEAD, "arrived_in_future", field)
-        faults.mark(given & ~unread & (instants < FIRST_TIME), "time_out_of_range", field)
-    elif field == "ts":
-        faults.mark(given & ~unread & ((instants < FIRST_TIME) | (instants > now + AHEAD)), "time_out_of_range", field)
+        beyond |= ahead
+    elif field == "arrived_at":
+        faults.mark(ahead, "arrived_in_future", field)
+    else:  # an attribute may date from any time
+        beyond &= False
+    faults.mark(unread, "bad_time", field)
+    faults.mark(beyond, "time_out_of_range", field)
+    return int((unread | beyond | ahead).sum())
