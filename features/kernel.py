@@ -7,48 +7,47 @@ machine code answers (see `matrix.evaluate`). Work is linear in the events seen,
 import numpy as np
 from numba import njit
 
-from .events import DAY, NULL, SESSION_GAP
+from .events import DAY, NULL
 from .kernel_groups import abandon, group
 from .kernel_runs import gaps, session
-from .lower import (
-    COUNT_IF, EXTREME, KEEP_CODE, KEEP_TS, MAX, MEAN, MIN, NUMBER, RATIO, SET_CODE, SET_TS, SINCE, SUM, TREND, UNTIL, VALUE,
-)  # fmt: skip
-from .places import beyond, place
+from .kernel_sweep import find, sweep
+from .lower import EXTREME, MEAN, RATIO, SINCE, TREND, UNTIL, VALUE
+from .places import place
+
+BLOCK = 32  # rows
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run(p, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out):  # type: ignore[no-untyped-def]
-    """Answer rows `first` to `last`.
+def run(  # type: ignore[no-untyped-def]
+    sizes, _calendar, start, sweeps, field_bounds, fields, histogram_bounds, histograms, pairs, edges, copies, merges,
+    finds, groups, sessions, waits, abandoned, steps, scales, columns,
+    offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out,
+):  # fmt: skip
+    """Answer rows `first` to `last`, into `out`.
 
-    Args:
-        p: `Tables`.
-        offsets: (n + 1,) bounds of the histories.
-        ts: (m,) sorted within each history.
-        arrived: (m,) arrivals, at or after `ts`; not read unless `late`.
-        late: Did anything arrive after it happened?
-        kind: (m,) int8.
-        numbers: (f, m) int64 number fields.
-        coded: (c, m) int32 coded and calendar fields.
-        person: (r,) place of the row's history.
-        cutoff: (r,) int64.
-        first: First row.
-        last: The row after the last.
-        out: (k, r) float64, written.
+    The arguments as far as `columns` are the `Tables` in their order: arrays of their own, because numba's cache would name
+    the class, and a cache must outlive its moving. Then come n histories and r rows:
+
+    - `offsets` (n + 1,), `ts` (m,) sorted within each history, `kind` (m,) int8;
+    - `arrived` (m,), at or after `ts`; not read unless `late`, which says that something arrived after it happened;
+    - `numbers` (f, m) int64 and `coded` (c, m) int32, the program's fields and calendar;
+    - `person` (r,) and `cutoff` (r,); `out` (k, r) float64.
     """
-    step, retention = p.sizes[0], p.sizes[1]
+    step, retention = sizes[0], sizes[1]
     late = late and step < 0
-    n_codes = p.sizes[6]
+    n_codes = 24
     for r in range(first, last):
         n_codes = max(n_codes, offsets[person[r] + 1] - offsets[person[r]])
-    gathered = np.empty(p.sizes[2], np.int64)
-    slots = np.zeros(p.sizes[3], np.int64)
-    registers = np.empty(p.sizes[4], np.float64)
-    nothing = np.empty(p.sizes[4], np.float64)
-    counts = np.zeros(n_codes, np.int64)
-    met = np.empty(n_codes, np.int64)
-    rank = np.empty(n_codes, np.int64)
-    seconds = np.empty(n_codes, np.int64)
+    gathered = np.empty(sizes[2], np.int64)
+    nearest, farthest, met_kinds = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
+    slots = np.zeros(sizes[3], np.int64)
+    registers = np.empty(sizes[4], np.float64)
+    counts = np.zeros(n_codes, np.int64)  # zero for every code between questions
+    met, rank, between = np.empty(n_codes, np.int64), np.empty(n_codes, np.int64), np.empty(n_codes, np.int64)
+    block = np.empty((BLOCK, len(columns)), np.float64)
+    nothing = np.empty(len(columns), np.float64)
     blank = False
+    filled = 0
     for r in range(first, last):
         u, t = person[r], cutoff[r]
         if step < 0:
@@ -58,113 +57,59 @@ def run(p, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, fir
             low = place(ts, offsets[u], offsets[u + 1], t)
             high = place(ts, low, offsets[u + 1], t + retention)
         if low == high and blank:
-            for c in range(len(p.columns)):
-                out[c, r] = nothing[p.columns[c]]
-            continue
-        for s in range(len(p.sweeps)):
-            sweep(p, s, ts, arrived, late, kind, numbers, coded, low, high, t, gathered, slots)
-        for g in range(len(p.groups)):
-            group(p, g, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers)
-        for s in range(len(p.sessions)):
-            session(p, s, ts, arrived, late, kind, low, high, t, slots)
-        for g in range(len(p.gaps)):
-            gaps(p, g, ts, arrived, late, kind, coded, low, high, t, seconds, slots, registers)
-        for a in range(len(p.abandoned)):
-            abandon(p, a, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, seconds, slots)
-        finish(p, t, slots, registers)
-        for c in range(len(p.columns)):
-            out[c, r] = registers[p.columns[c]]
-        if low == high:
-            nothing[:] = registers
-            blank = True
+            block[filled] = nothing
+        else:
+            kinds = 0
+            for e in range(low, high):
+                kinds |= 1 << kind[e]
+            for s in range(len(sweeps)):
+                sweep(
+                    step, sweeps[s], 64 * s, start, field_bounds, fields, histogram_bounds, histograms, pairs,
+                    edges, copies, merges, ts, arrived, late, kind, numbers, coded, low, high, t,
+                    gathered, nearest, farthest, met_kinds, slots,
+                )  # fmt: skip
+            for f in range(len(finds)):
+                end = high if finds[f, 0] & kinds else low
+                find(finds[f], ts, arrived, late, kind, coded, low, end, t, slots)
+            for g in range(len(groups)):
+                end = high if groups[g, 1] & kinds else low
+                group(
+                    step, groups[g], edges, copies, ts, arrived, late, kind, coded, low, end, t,
+                    counts, met, rank, registers,
+                )  # fmt: skip
+            for s in range(len(sessions)):
+                end = high if sessions[s, 0] & kinds else low
+                session(step, sessions[s], edges, copies, ts, arrived, late, kind, low, end, t, slots)
+            for w in range(len(waits)):
+                end = high if waits[w, 0] & kinds else low
+                gaps(waits[w], ts, arrived, late, kind, coded, low, end, t, between, slots, registers)
+            for a in range(len(abandoned)):
+                end = high if (kinds >> abandoned[a, 0]) & 1 else low
+                abandon(
+                    abandoned[a], ts, arrived, late, kind, coded, low, end, t, counts, met, rank, between, slots
+                )  # fmt: skip
+            finish(steps, scales, t, slots, registers)
+            for c in range(len(columns)):
+                block[filled, c] = registers[columns[c]]
+            if low == high:
+                nothing[:] = block[filled]
+                blank = True
+        filled += 1
+        if filled == BLOCK or r + 1 == last:
+            # A block at a time, so that each column is written in whole cache lines.
+            for c in range(len(columns)):
+                for i in range(filled):
+                    out[c, r + 1 - filled + i] = block[i, c]
+            filled = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sweep(p, s, ts, arrived, late, kind, numbers, coded, low, high, t, gathered, slots):  # type: ignore[no-untyped-def]
-    """Walk outwards from a near edge, gather, and copy what is gathered where a far edge is crossed."""
-    step = p.sizes[0]
-    near, edge, last_edge = p.sweeps[s, 0], p.sweeps[s, 1], p.sweeps[s, 2]
-    for a in range(p.sweeps[s, 3], p.sweeps[s, 4]):
-        gathered[a] = p.start[a]
-    if near != 0:
-        inner = place(ts, low, high, t + near)
-        low, high = (inner, high) if step > 0 else (low, inner)
-    paired = p.sizes[5] != 0 and near == 0
-    base = s * 64
-    e = low if step > 0 else high - 1
-    before = -1
-    limit = t + p.edges[edge, 0]
-    for _ in range(high - low):
-        now = ts[e]
-        if late and arrived[e] >= t:
-            e += step
-            continue
-        if paired and step < 0 and before >= 0 and ts[before] - now < SESSION_GAP:
-            a = p.pairs[kind[e], kind[before]]  # the later one decides the window: before the edge is crossed
-            if a >= 0:
-                gathered[a] += 1
-        while beyond(now, limit, step):
-            for c in range(p.edges[edge, 1], p.edges[edge, 2]):
-                slots[p.copies[c, 1]] = gathered[p.copies[c, 0]]
-            edge += 1
-            if edge == last_edge:
-                return
-            limit = t + p.edges[edge, 0]
-        if paired and step > 0 and before >= 0 and now - ts[before] < SESSION_GAP:
-            a = p.pairs[kind[before], kind[e]]
-            if a >= 0:
-                gathered[a] += 1
-        before = e
-        k = base + kind[e]
-        for j in range(p.adds[k], p.adds[k + 1]):
-            gathered[p.added[j]] += 1
-        for j in range(p.acts[k], p.acts[k + 1]):
-            act(p, j, e, now, numbers, coded, gathered)
-        e += step
-    while edge < last_edge:
-        for c in range(p.edges[edge, 1], p.edges[edge, 2]):
-            slots[p.copies[c, 1]] = gathered[p.copies[c, 0]]
-        edge += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def act(p, j, e, now, numbers, coded, gathered):  # type: ignore[no-untyped-def]
-    """Let one accumulator take one event in."""
-    operation, a, row = p.acted[j, 0], p.acted[j, 1], p.acted[j, 2]
-    if operation == SUM:
-        if numbers[row, e] != NULL:
-            gathered[a] += numbers[row, e]
-    elif operation == NUMBER:
-        if numbers[row, e] != NULL:
-            gathered[a] += 1
-    elif operation == MAX:
-        if numbers[row, e] > gathered[a]:
-            gathered[a] = numbers[row, e]
-    elif operation == MIN:
-        if numbers[row, e] != NULL and (gathered[a] == NULL or numbers[row, e] < gathered[a]):
-            gathered[a] = numbers[row, e]
-    elif operation == KEEP_CODE:
-        if gathered[a] == NULL and coded[row, e] >= 0:
-            gathered[a] = coded[row, e]
-    elif operation == SET_CODE:
-        if coded[row, e] >= 0:
-            gathered[a] = coded[row, e]
-    elif operation == KEEP_TS:
-        if gathered[a] == NULL:
-            gathered[a] = now
-    elif operation == SET_TS:
-        gathered[a] = now
-    elif operation == COUNT_IF and p.acted[j, 3] <= coded[row, e] < p.acted[j, 4]:
-        gathered[a] += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def finish(p, t, slots, registers):  # type: ignore[no-untyped-def]
+def finish(steps, scales, t, slots, registers):  # type: ignore[no-untyped-def]
     """Turn slots into registers, then registers into registers."""
-    for f in range(len(p.finish)):
-        operation, to = p.finish[f, 0], p.finish[f, 1]
-        a, b, c, d = p.finish[f, 2], p.finish[f, 3], p.finish[f, 4], p.finish[f, 5]
-        scale = p.scales[f, 0]
+    for f in range(len(steps)):
+        operation, to = steps[f, 0], steps[f, 1]
+        a, b, c, d = steps[f, 2], steps[f, 3], steps[f, 4], steps[f, 5]
+        scale = scales[f, 0]
         answer = np.nan
         if operation == VALUE:
             answer = (slots[a] - slots[b]) / scale
@@ -185,19 +130,19 @@ def finish(p, t, slots, registers):  # type: ignore[no-untyped-def]
             if registers[b] != 0:
                 answer = registers[a] / registers[b]
         elif operation == TREND and registers[b] != 0:
-            answer = (registers[a] / scale) / (registers[b] / p.scales[f, 1])
+            answer = (registers[a] / scale) / (registers[b] / scales[f, 1])
         registers[to] = answer
 
 
 def warm() -> None:
     """Compile all that `evaluate` runs, or load it from numba's cache."""
-    from .algebra import Distinct, Gaps, Sessions, back  # noqa: PLC0415 - only here does the kernel ask a question itself
-    from .events import EVENTS  # noqa: PLC0415
-    from .histories import from_events  # noqa: PLC0415
-    from .matrix import evaluate, grid  # noqa: PLC0415
-    from .program import compile_program  # noqa: PLC0415
+    from .algebra import Distinct, Feature, Gaps, Sessions, back  # here, as matrix imports the kernel
+    from .events import EVENTS
+    from .histories import from_events
+    from .matrix import evaluate, grid
+    from .program import compile_program
 
-    questions = {
+    questions: dict[str, Feature] = {
         "days": Distinct("day", (), back(7)),
         "gaps": Gaps((), "median", back(7)),
         "sessions": Sessions("count", (), back(7)),

@@ -9,29 +9,30 @@ from .places import beyond, place
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def group(p, g, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers):  # type: ignore[no-untyped-def]
+def group(  # type: ignore[no-untyped-def]
+    step, what, edges, copies, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers
+):
     """Walk outwards from a near edge and count events by value; at each far edge write what is asked there.
 
     `counts` is zero for every code, before and after.
     """
-    step = p.sizes[0]
-    row, mask, near, edge, last_edge = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2], p.groups[g, 3], p.groups[g, 4]
+    row, mask, near, edge, last_edge = what[0], what[1], what[2], what[3], what[4]
     if near != 0:
         inner = place(ts, low, high, t + near)
         low, high = (inner, high) if step > 0 else (low, inner)
     e = low if step > 0 else high - 1
     total, n_met, top, best = 0, 0, 0, -1
-    limit = t + p.edges[edge, 0]
+    limit = t + edges[edge, 0]
     for _ in range(high - low):
         code = coded[row, e]
         if code < 0 or not (mask >> kind[e]) & 1 or (late and arrived[e] >= t):
             e += step
             continue
         while edge < last_edge and beyond(ts[e], limit, step):
-            answer(p, edge, total, n_met, top, best, counts, met, registers)
+            answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
             edge += 1
             if edge < last_edge:
-                limit = t + p.edges[edge, 0]
+                limit = t + edges[edge, 0]
         if edge == last_edge:
             break
         total += 1
@@ -44,17 +45,17 @@ def group(p, g, ts, arrived, late, kind, coded, low, high, t, counts, met, rank,
             top, best = counts[code], code
         e += step
     while edge < last_edge:
-        answer(p, edge, total, n_met, top, best, counts, met, registers)
+        answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
         edge += 1
     for i in range(n_met):
         counts[met[i]] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def answer(p, edge, total, n_met, top, best, counts, met, registers):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def answer(edges, copies, edge, total, n_met, top, best, counts, met, registers):  # type: ignore[no-untyped-def]
     """Write what is asked at an edge."""
-    for c in range(p.edges[edge, 1], p.edges[edge, 2]):
-        statistic, to = p.copies[c, 0], p.copies[c, 1]
+    for c in range(edges[edge, 1], edges[edge, 2]):
+        statistic, to = copies[c, 0], copies[c, 1]
         if statistic == DISTINCT:
             registers[to] = n_met
         elif statistic == REPEAT:
@@ -74,14 +75,14 @@ def answer(p, edge, total, n_met, top, best, counts, met, registers):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def abandon(p, a, ts, arrived, late, kind, coded, low, high, t, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
+def abandon(what, ts, arrived, late, kind, coded, low, high, t, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
     """Count the items carted in the window and not bought at or after the last time.
 
     `counts` is zero for every code, before and after; `carted` and `bought` hold the last times of the items met.
     """
-    cart, purchase, row = p.abandoned[a, 0], p.abandoned[a, 1], p.abandoned[a, 2]
-    begin = place(ts, low, high, t + p.abandoned[a, 3])
-    stop = t + p.abandoned[a, 4]
+    cart, purchase, row = what[0], what[1], what[2]
+    begin = place(ts, low, high, t + what[3])
+    stop = t + what[4]
     n_met = 0
     for e in range(begin, high):
         code = coded[row, e]
@@ -101,4 +102,4 @@ def abandon(p, a, ts, arrived, late, kind, coded, low, high, t, counts, met, car
         counts[code] = 0
         if carted[code] > bought[code]:
             n_abandoned += 1
-    slots[p.abandoned[a, 5]] = n_abandoned
+    slots[what[5]] = n_abandoned

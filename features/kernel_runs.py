@@ -9,17 +9,16 @@ from .places import beyond, place
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def session(p, s, ts, arrived, late, kind, low, high, t, slots):  # type: ignore[no-untyped-def]
+def session(step, what, edges, copies, ts, arrived, late, kind, low, high, t, slots):  # type: ignore[no-untyped-def]
     """Cut the events into sessions, walking outwards from the cutoff; each counts where it starts."""
-    step = p.sizes[0]
     mask, gap, near, edge, last_edge = (
-        p.sessions[s, 0],
-        p.sessions[s, 1],
-        p.sessions[s, 2],
-        p.sessions[s, 3],
-        p.sessions[s, 4],
+        what[0],
+        what[1],
+        what[2],
+        what[3],
+        what[4],
     )
-    near, limit = t + near, t + p.edges[edge, 0]
+    near, limit = t + near, t + edges[edge, 0]
     n_sessions, n_events, span, most = 0, 0, 0, 0
     size, head, tail = 0, 0, 0  # of the session being walked through: events, first and last instant walked
     e = low if step > 0 else high - 1
@@ -31,10 +30,10 @@ def session(p, s, ts, arrived, late, kind, low, high, t, slots):  # type: ignore
         if size > 0 and (ends or (ts[e] - tail) * step >= gap):
             begin = head if step > 0 else tail
             while edge < last_edge and beyond(begin, limit, step):
-                copy(p, edge, n_sessions, n_events, span, most, slots)
+                copy(edges, copies, edge, n_sessions, n_events, span, most, slots)
                 edge += 1
                 if edge < last_edge:
-                    limit = t + p.edges[edge, 0]
+                    limit = t + edges[edge, 0]
             if edge == last_edge:
                 return
             if (begin < near) if step < 0 else (begin >= near):
@@ -51,15 +50,15 @@ def session(p, s, ts, arrived, late, kind, low, high, t, slots):  # type: ignore
         tail = ts[e]
         e += step
     while edge < last_edge:
-        copy(p, edge, n_sessions, n_events, span, most, slots)
+        copy(edges, copies, edge, n_sessions, n_events, span, most, slots)
         edge += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def copy(p, edge, n_sessions, n_events, span, most, slots):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def copy(edges, copies, edge, n_sessions, n_events, span, most, slots):  # type: ignore[no-untyped-def]
     """Copy what is asked at an edge."""
-    for c in range(p.edges[edge, 1], p.edges[edge, 2]):
-        statistic, to = p.copies[c, 0], p.copies[c, 1]
+    for c in range(edges[edge, 1], edges[edge, 2]):
+        statistic, to = copies[c, 0], copies[c, 1]
         if statistic == SESSIONS:
             slots[to] = n_sessions
         elif statistic == EVENTS:
@@ -71,11 +70,11 @@ def copy(p, edge, n_sessions, n_events, span, most, slots):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gaps(p, g, ts, arrived, late, kind, coded, low, high, t, between, slots, registers):  # type: ignore[no-untyped-def]
+def gaps(what, ts, arrived, late, kind, coded, low, high, t, between, slots, registers):  # type: ignore[no-untyped-def]
     """Number, total, longest, median and deviation of the times between neighbours in a window."""
-    mask, row = p.gaps[g, 0], p.gaps[g, 1]
-    low = place(ts, low, high, t + p.gaps[g, 2])
-    high = place(ts, low, high, t + p.gaps[g, 3])
+    mask, row = what[0], what[1]
+    low = place(ts, low, high, t + what[2])
+    high = place(ts, low, high, t + what[3])
     n, total, longest, known = 0, 0, NULL, 0
     day, other = -1, -1  # the last two days met: a clock put back across midnight returns to the day before
     some = False
@@ -93,16 +92,16 @@ def gaps(p, g, ts, arrived, late, kind, coded, low, high, t, between, slots, reg
             longest = max(longest, between[n])
             n += 1
         known, some = ts[e], True
-    if p.gaps[g, 4] >= 0:
-        slots[p.gaps[g, 4]] = n
-    if p.gaps[g, 5] >= 0:
-        slots[p.gaps[g, 5]] = total
-    if p.gaps[g, 6] >= 0:
-        slots[p.gaps[g, 6]] = longest
-    if p.gaps[g, 8] >= 0:
-        registers[p.gaps[g, 8]] = deviation(between, n, total)
-    if p.gaps[g, 7] >= 0:
-        slots[p.gaps[g, 7]] = twice_median(between, n)
+    if what[4] >= 0:
+        slots[what[4]] = n
+    if what[5] >= 0:
+        slots[what[5]] = total
+    if what[6] >= 0:
+        slots[what[6]] = longest
+    if what[8] >= 0:
+        registers[what[8]] = deviation(between, n, total)
+    if what[7] >= 0:
+        slots[what[7]] = twice_median(between, n)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,76 +1,186 @@
-"""Rows of users and items, through their mappings."""
+"""The tables of a program: what was lowered, laid out as the arrays that the kernel walks through."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from .adapt import Context, attributes, exchange, joined, number, texts, times
-from .delimited import Chunk
-from .events import FIXED_POINT, ITEMS, USERS
-from .numbers import to_fixed
-from .times import BOUND
-from .validate import Faults, check_text
+from .events import NULL
+from .lower import COUNT, MAX, MIN, NUMBER, PAIR, RANGE, RATIO, SUM, Key, Lowering, Walk
 
-Adapt = Callable[[Chunk, Context, Sequence[str]], tuple[pa.Table, Faults]]
+PLACES: Final = 64  # kinds that a history may hold, those added later included
+TOTAL: Final = PLACES  # the accumulator that counts every kind; those before it count a kind each
+HOURS: Final = 24  # accumulators of a histogram over a calendar field, and the least number of dense codes
+GAPS: Final = ("number", "total", "longest", "median", "deviation")
 
 
-def adapt_users(chunk: Chunk, context: Context, columns: Sequence[str]) -> tuple[pa.Table, Faults]:
-    """Rows of the `USERS` schema, and what is wrong with them.
+class Tables(NamedTuple):
+    """A program as the kernel reads it; every array is int64, C-contiguous and read-only unless said otherwise.
 
-    Args:
-        chunk: n rows.
-        context: What they are read by; its mapping is one of users.
-        columns: The file's.
+    A *walk* visits the events that are seen, from the near edge of its windows outwards: back in time for features, on in
+    time for targets. At each far edge that it crosses, what has been gathered so far is the answer for the window that ends
+    there: the cost does not grow with the number of windows. A sweep gathers, in accumulators of its own, the number of
+    events of each of 64 kinds, their total, then what `start`, `fields`, `histograms` and `pairs` say.
+
+    Attributes:
+        sizes: (5,) step (-1 back, 1 forward), RETENTION in µs, numbers of accumulators, slots and registers.
+        calendar: (3,) rows of the coded matrix for day, hour and weekday; -1 where not needed.
+        start: (a,) what each sweep's accumulators begin with, one sweep after the other.
+        sweeps: (s, 6) near edge, edges from and to, place in `start` from and to, 1 if transitions are asked for.
+        field_bounds: (s * 64 + 1,) where the rows of a (sweep, kind) begin in `fields`.
+        fields: (x, 2) number row, and the first of four accumulators: sum, number, largest, smallest.
+        histogram_bounds: (s * 64 + 1,) likewise in `histograms`.
+        histograms: (y, 2) calendar row, and the first of 24 accumulators.
+        pairs: (64, 64) int16: accumulator of the transition from one kind to another; -1 for none.
+        edges: (e, 5) far edge; the copies, and the merges, from and to, that are made where a walk crosses it.
+        copies: (c, 2) of sweeps: accumulator, slot; of groups: statistic, register; of sessions: statistic, slot.
+        merges: (d, 4) of sweeps: COUNT, NEAR or FAR with a mask of kinds, or RANGE with accumulators from and to; then a slot.
+        finds: (h, 6) kind mask, coded row, window's start and stop, 1 for the first and 0 for the last, slot.
+        groups: (g, 5) coded row, kind mask, near edge, edges from and to.
+        sessions: (n, 5) kind mask, gap, near edge, edges from and to.
+        waits: (n, 9) for gaps: kind mask, row of days or -1, window's start and stop, slots of number, total, longest and
+            twice the median (-1 where not wanted), register of the deviation (or -1).
+        abandoned: (n, 6) kind codes of cart and purchase, row of items, window's start and stop, slot.
+        steps: (f, 6) how slots become registers: operation, register, four slots or registers.
+        scales: (f, 2) float64, what the operation divides by.
+        columns: (k,) register of every column.
     """
-    table, mapping = joined(chunk.table, context), context.mapping
-    faults = Faults(len(table))
-    users = texts(table, mapping, "user_id")
-    assert users is not None
-    check_text(users, "user_id", faults)
-    faults.mark(~users.is_valid().to_numpy(zero_copy_only=False), "missing_user", "user_id")
-    since = (
-        times(table, context, "valid_from", faults) if "valid_from" in mapping.columns else np.full(len(table), -BOUND)
+
+    sizes: np.ndarray
+    calendar: np.ndarray
+    start: np.ndarray
+    sweeps: np.ndarray
+    field_bounds: np.ndarray
+    fields: np.ndarray
+    histogram_bounds: np.ndarray
+    histograms: np.ndarray
+    pairs: np.ndarray
+    edges: np.ndarray
+    copies: np.ndarray
+    merges: np.ndarray
+    finds: np.ndarray
+    groups: np.ndarray
+    sessions: np.ndarray
+    waits: np.ndarray
+    abandoned: np.ndarray
+    steps: np.ndarray
+    scales: np.ndarray
+    columns: np.ndarray
+
+
+@dataclass(slots=True)
+class _Layout:
+    """Arrays in the making."""
+
+    forward: bool
+    start: list[int] = field(default_factory=list)
+    sweeps: list[tuple[int, ...]] = field(default_factory=list)
+    fields: list[list[tuple[int, int]]] = field(default_factory=list)  # one list a (sweep, kind)
+    histograms: list[list[tuple[int, int]]] = field(default_factory=list)
+    pairs: np.ndarray = field(default_factory=lambda: np.full((PLACES, PLACES), -1, np.int16))
+    edges: list[tuple[int, ...]] = field(default_factory=list)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+    merges: list[tuple[int, ...]] = field(default_factory=list)
+
+    def walk(self, walk: Walk) -> tuple[int, int]:
+        """Edges of a group or of sessions: from and to."""
+        first = len(self.edges)
+        for far in sorted(walk, reverse=not self.forward):
+            before = len(self.copies)
+            self.copies += [(what, to) for (what,), to in walk[far].items()]
+            self.edges.append((far, before, len(self.copies), len(self.merges), len(self.merges)))
+        return first, len(self.edges)
+
+    def sweep(self, near: int, walk: Walk) -> None:
+        """Accumulators and edges of a sweep."""
+        start = [0] * (PLACES + 1)
+        placed: dict[Key, int] = {}
+        fields: list[list[tuple[int, int]]] = [[] for _ in range(PLACES)]
+        histograms: list[list[tuple[int, int]]] = [[] for _ in range(PLACES)]
+        for what, mask, *rest in sorted({key for copies in walk.values() for key in copies}):
+            if what == PAIR:
+                self.pairs[mask, rest[0]] = placed[PAIR, mask, rest[0]] = len(start)
+                start.append(0)
+            elif what in (SUM, NUMBER, MAX, MIN, RANGE):
+                key = (what if what == RANGE else SUM, mask, rest[0])
+                if key in placed:
+                    continue
+                placed[key] = len(start)
+                start += [0] * HOURS if what == RANGE else [0, 0, NULL, NULL]
+                for kind in range(PLACES):
+                    if mask >> kind & 1:
+                        (histograms if what == RANGE else fields)[kind].append((rest[0], placed[key]))
+        first = len(self.edges)
+        for far in sorted(walk, reverse=not self.forward):
+            copies, merges = len(self.copies), len(self.merges)
+            for (what, mask, *rest), slot in walk[far].items():
+                if what == PAIR:
+                    self.copies.append((placed[what, mask, rest[0]], slot))
+                elif what in (SUM, NUMBER, MAX, MIN):
+                    self.copies.append((placed[SUM, mask, rest[0]] + what - SUM, slot))
+                elif what == RANGE:
+                    base = placed[what, mask, rest[0]]
+                    self.merges.append((what, base + rest[1], base + rest[2], slot))
+                elif what == COUNT and mask == -1:
+                    self.copies.append((TOTAL, slot))
+                elif what == COUNT and mask.bit_count() == 1:
+                    self.copies.append((mask.bit_length() - 1, slot))
+                else:
+                    self.merges.append((what, mask, 0, slot))
+            self.edges.append((far, copies, len(self.copies), merges, len(self.merges)))
+        paired = int(any(key[0] == PAIR for key in placed))
+        self.sweeps.append((near, first, len(self.edges), len(self.start), len(self.start) + len(start), paired))
+        self.start += start
+        self.fields += fields
+        self.histograms += histograms
+
+
+def tables_of(low: Lowering, columns: list[int]) -> Tables:
+    """The tables of what was lowered, with the register of every column."""
+    made = _Layout(low.forward)
+    for near, walk in low.sweeps.items():
+        made.sweep(near, walk)
+    groups = [(*key, *made.walk(walk)) for key, walk in low.groups.items()]
+    sessions = [(*key, *made.walk(walk)) for key, walk in low.sessions.items()]
+    n_accumulators = max((sweep[4] - sweep[3] for sweep in made.sweeps), default=0)
+    # Equal operations side by side, so that the processor foresees them; what reads registers stays behind, in its order.
+    order = sorted(range(len(low.steps)), key=lambda place: (min(low.steps[place][0], RATIO), place))
+    return Tables(
+        sizes=_ints((1 if low.forward else -1, low.retention, n_accumulators, low.n_slots, low.n_registers)),
+        calendar=_ints([low.rows.get(name, -1) for name in ("day", "hour", "weekday")]),
+        start=_ints(made.start),
+        sweeps=_ints(made.sweeps, 6),
+        field_bounds=_bounds(made.fields),
+        fields=_ints([row for rows in made.fields for row in rows], 2),
+        histogram_bounds=_bounds(made.histograms),
+        histograms=_ints([row for rows in made.histograms for row in rows], 2),
+        pairs=_frozen(made.pairs),
+        edges=_ints(made.edges, 5),
+        copies=_ints(made.copies, 2),
+        merges=_ints(made.merges, 4),
+        finds=_ints(low.finds, 6),
+        groups=_ints(groups, 5),
+        sessions=_ints(sessions, 5),
+        waits=_ints([(*key, *(places.get(name, -1) for name in GAPS)) for key, places in low.gaps.items()], 9),
+        abandoned=_ints(low.abandoned, 6),
+        steps=_ints([low.steps[place] for place in order], 6),
+        scales=_frozen(np.array([low.scales[place] for place in order], np.float64).reshape(-1, 2)),
+        columns=_ints(columns),
     )
-    made = [users.cast(pa.string()), pa.array(since, mask=since == -BOUND), attributes(table, mapping, columns, faults)]
-    return pa.table(made, schema=_open(USERS)), faults
 
 
-def adapt_items(chunk: Chunk, context: Context, columns: Sequence[str]) -> tuple[pa.Table, Faults]:
-    """Rows of the `ITEMS` schema, and what is wrong with them; arguments as for `adapt_users`."""
-    table, mapping = joined(chunk.table, context), context.mapping
-    faults = Faults(len(table))
-    items, category = texts(table, mapping, "item"), texts(table, mapping, "category")
-    assert items is not None
-    check_text(items, "item", faults)
-    faults.mark(~items.is_valid().to_numpy(zero_copy_only=False), "missing_item", "item")
-    if category is not None:
-        check_text(category, "category", faults)
-    price = number(table, mapping, "price", faults) if "price" in mapping.columns else np.full(len(table), np.nan)
-    faults.mark(price < 0, "negative_value", "price")
-    factors = exchange(table, mapping, np.full(len(table), context.now), context, faults)
-    made = [
-        items.cast(pa.string()),
-        pa.nulls(len(table), pa.string()) if category is None else category.cast(pa.string()),
-        to_fixed(price if factors is None else price * factors, FIXED_POINT),
-        attributes(table, mapping, columns, faults),
-    ]
-    return pa.table(made, schema=_open(ITEMS)), faults
+def _ints(values: Sequence[object], width: int | None = None) -> np.ndarray:
+    array = np.array(values, np.int64)
+    return _frozen(array if width is None else array.reshape(-1, width))
 
 
-def _open(schema: pa.Schema) -> pa.Schema:
-    """The schema with nulls allowed: bad rows have them until they are taken out."""
-    return pa.schema([field.with_nullable(True) for field in schema])
+def _bounds(lists: Sequence[Sequence[object]]) -> np.ndarray:
+    return _frozen(np.cumsum([0, *(len(part) for part in lists)], dtype=np.int64))
 
 
-def count_new(rows: pa.Table, known: pa.Table, key: list[str]) -> int:
-    """Number of rows that are new or other than before; of equal keys the last row counts.
-
-    Args:
-        rows: What came.
-        known: The table as it is, of the same columns.
-        key: Columns that name a row.
-    """
-    have = set(map(tuple, (row.values() for row in known.select(rows.column_names).to_pylist())))
-    last = {tuple(row[name] for name in key): tuple(row.values()) for row in rows.to_pylist()}
-    return sum(1 for row in last.values() if row not in have)
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """The array, read-only: numba compiles for read-only arguments once, whatever the program."""
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array

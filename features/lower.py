@@ -8,13 +8,13 @@ from . import algebra
 from .algebra import Feature, Kinds, Window
 from .events import DAY, FIXED_POINT, SECOND
 
-# What an accumulator does with an event of its kinds; `kernel.py` reads the same numbers.
-COUNT, SUM, NUMBER, MAX, MIN, KEEP_CODE, SET_CODE, KEEP_TS, SET_TS, COUNT_IF, PAIR = range(11)
-# What is copied out of a group at an edge; `kernel_groups.py`.
+# What a sweep copies out at an edge; `kernel_sweep.py` reads the same numbers.
+COUNT, SUM, NUMBER, MAX, MIN, RANGE, NEAR, FAR, PAIR = range(9)
+# What a group copies out; `kernel_groups.py`.
 DISTINCT, REPEAT, TOP_SHARE, ENTROPY, FAVORITE = range(5)
-# What is copied out of the sessions at an edge; `kernel_runs.py`.
+# What sessions copy out; `kernel_runs.py`.
 SESSIONS, EVENTS, SPAN, MOST = range(4)
-# How slots become a register.
+# How slots become a register; `kernel.py`.
 VALUE, MEAN, EXTREME, SINCE, UNTIL, RATIO, TREND = range(7)
 
 ZERO: Final = 0  # a slot that is always 0
@@ -27,15 +27,9 @@ SCALE: Final = {
 }
 
 Key = tuple[int, ...]
-"""What tells things gathered apart; of a sweep's accumulators: kind mask, operation, row or kind, then bounds or kind."""
-
-
-@dataclass(slots=True)
-class Walk:
-    """Something gathered from the near edge outwards, and what is copied out at each far edge."""
-
-    series: dict[Key, int] = field(default_factory=dict)
-    edges: dict[int, dict[int, int]] = field(default_factory=dict)  # far edge: what is copied: where to
+"""What tells things apart: what is copied first, then the mask of kinds, a row, bounds."""
+Walk = dict[int, dict[Key, int]]
+"""What a walk from a near edge outwards copies out: far edge to what to where."""
 
 
 @dataclass(slots=True)
@@ -59,11 +53,12 @@ class Lowering:
     n_registers: int = 0
     n_slots: int = 1
     sweeps: dict[int, Walk] = field(default_factory=dict)
+    finds: list[Key] = field(default_factory=list)
     groups: dict[Key, Walk] = field(default_factory=dict)
     sessions: dict[Key, Walk] = field(default_factory=dict)
     gaps: dict[Key, dict[str, int]] = field(default_factory=dict)
     abandoned: list[Key] = field(default_factory=list)
-    finish: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    steps: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
     scales: list[tuple[float, float]] = field(default_factory=list)
 
     def register(self, feature: Feature) -> int:
@@ -80,34 +75,36 @@ class Lowering:
                 spans = tuple((part.window.stop - part.window.start) / DAY for part in (short, long))
                 return self._finish(TREND, (self.register(short), self.register(long)), spans)
             case algebra.Count(kinds, window):
-                return self._finish(VALUE, self._within((self.mask(kinds), COUNT), window))
+                return self._finish(VALUE, self._within((COUNT, self.mask(kinds)), window))
             case algebra.Sum(name, kinds, window):
-                key = (self.mask(kinds), SUM, self.numbers[name])
+                key = (SUM, self.mask(kinds), self.numbers[name])
                 return self._finish(VALUE, self._within(key, window), (SCALE[name],))
             case algebra.Mean(name, kinds, window):
                 mask, row = self.mask(kinds), self.numbers[name]
-                total, number = self._within((mask, SUM, row), window), self._within((mask, NUMBER, row), window)
+                total, number = self._within((SUM, mask, row), window), self._within((NUMBER, mask, row), window)
                 return self._finish(MEAN, (*total, *number), (SCALE[name],))
             case algebra.Share(name, start, stop, kinds, window):
                 mask = self.mask(kinds)
-                some = self._within((mask, COUNT_IF, self.rows[name], start, stop), window)
-                return self._finish(MEAN, (*some, *self._within((mask, COUNT), window)))
+                some = self._within((RANGE, mask, self.rows[name], start, stop), window)
+                return self._finish(MEAN, (*some, *self._within((COUNT, mask), window)))
             case algebra.Transition(before, after, window):
-                key = (0, PAIR, self.kinds.index(before), self.kinds.index(after))
+                key = (PAIR, self.kinds.index(before), self.kinds.index(after))
                 return self._finish(VALUE, self._within(key, window))
             case algebra.Max(name, kinds, window) | algebra.Min(name, kinds, window):
-                key = (self.mask(kinds), MAX if isinstance(feature, algebra.Max) else MIN, self.numbers[name])
-                return self._finish(EXTREME, (self._slot(key, window),), (SCALE[name],))
+                what = MAX if isinstance(feature, algebra.Max) else MIN
+                slot = self._slot((what, self.mask(kinds), self.numbers[name]), window)
+                return self._finish(EXTREME, (slot,), (SCALE[name],))
             case algebra.First(name, kinds, window) | algebra.Last(name, kinds, window):
-                near_one = isinstance(feature, algebra.First) is self.forward
-                key = (self.mask(kinds), KEEP_CODE if near_one else SET_CODE, self.rows[name])
-                return self._finish(EXTREME, (self._slot(key, window),))
+                slot = self._new_slot()
+                upwards = int(isinstance(feature, algebra.First))
+                self.finds.append((self.mask(kinds), self.rows[name], window.start, window.stop, upwards, slot))
+                return self._finish(EXTREME, (slot,))
             case algebra.Age(kinds):
-                return self._finish(SINCE, (self._slot((self.mask(kinds), KEEP_TS), algebra.ALL_BACK),))
+                return self._finish(SINCE, (self._slot((NEAR, self.mask(kinds)), algebra.ALL_BACK),))
             case algebra.Tenure(kinds):
-                return self._finish(SINCE, (self._slot((self.mask(kinds), SET_TS), algebra.ALL_BACK),))
+                return self._finish(SINCE, (self._slot((FAR, self.mask(kinds)), algebra.ALL_BACK),))
             case algebra.Until(kinds, window):
-                return self._finish(UNTIL, (self._slot((self.mask(kinds), KEEP_TS), window),))
+                return self._finish(UNTIL, (self._slot((NEAR, self.mask(kinds)), window),))
             case algebra.Gaps():
                 return self._gaps(feature)
             case algebra.Sessions():
@@ -149,18 +146,16 @@ class Lowering:
     def _finish(self, operation: int, operands: tuple[int, ...], scales: tuple[float, ...] = ()) -> int:
         register = self._new_register()
         a, b, c, d = (*operands, *(ZERO,) * (4 - len(operands)))
-        self.finish.append((operation, register, a, b, c, d))
+        self.steps.append((operation, register, a, b, c, d))
         first, second = (*scales, *(1.0,) * (2 - len(scales)))
         self.scales.append((first, second))
         return register
 
     def _copy(self, near: int, key: Key, far: int) -> int:
-        walk = self.sweeps.setdefault(near, Walk())
-        series = walk.series.setdefault(key, len(walk.series))
-        copies = walk.edges.setdefault(far, {})
-        if series not in copies:
-            copies[series] = self._new_slot()
-        return copies[series]
+        copies = self.sweeps.setdefault(near, {}).setdefault(far, {})
+        if key not in copies:
+            copies[key] = self._new_slot()
+        return copies[key]
 
     def _slot(self, key: Key, window: Window) -> int:
         """Slot of what is gathered in the window, walking from its near edge."""
@@ -177,20 +172,20 @@ class Lowering:
 
     def _group(self, statistic: int, name: str, kinds: Kinds, window: Window) -> int:
         near, far = self.edges(window)
-        walk = self.groups.setdefault((self.rows[name], self.mask(kinds), near), Walk())
         register = self._new_register()
-        walk.edges.setdefault(far, {})[statistic] = register
+        walk = self.groups.setdefault((self.rows[name], self.mask(kinds), near), {})
+        walk.setdefault(far, {})[statistic,] = register
         return register
 
     def _sessions(self, feature: algebra.Sessions) -> int:
         near, far = self.edges(feature.window)
         key = (self.mask(feature.kinds), feature.gap, near)
-        copies = self.sessions.setdefault(key, Walk()).edges.setdefault(far, {})
+        copies = self.sessions.setdefault(key, {}).setdefault(far, {})
 
         def slot(statistic: int) -> int:
-            if statistic not in copies:
-                copies[statistic] = self._new_slot()
-            return copies[statistic]
+            if (statistic,) not in copies:
+                copies[statistic,] = self._new_slot()
+            return copies[statistic,]
 
         match feature.statistic:
             case "count":

@@ -16,6 +16,7 @@ from .program import Program
 
 T = TypeVar("T")
 ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
+FEW: Final = 64  # rows up to which a call's own cost is what counts
 BLOCK: Final = 4096  # rows turned from columns to rows at a time, so that both stay in cache
 
 
@@ -75,12 +76,19 @@ class Matrix:
         Raises:
             SpecError: No such column, or a categorical column without a vocabulary.
         """
-        columns = [self._coded(name, vocabularies) if name in self.texts else self.column(name) for name in names]
-        filled = np.empty((len(self), len(names)), np.float32)
-        for first in range(0, len(self), BLOCK):
-            block = filled[first : first + BLOCK]
-            for place, column in enumerate(columns):
-                block[:, place] = column[first : first + BLOCK]
+        places = {name: place for place, name in enumerate(self.names)}
+        wanted = [places[name] if name in places else self._place(name) for name in names]
+        if len(self) <= FEW:
+            filled = self.values[:, wanted].astype(np.float32, order="C")
+        else:
+            filled = np.empty((len(self), len(names)), np.float32)
+            for first in range(0, len(self), BLOCK):
+                block = slice(first, first + BLOCK)
+                for place, column in enumerate(wanted):
+                    filled[block, place] = self.values[block, column]
+        for place, name in enumerate(names):
+            if name in self.texts:
+                filled[:, place] = self._coded(name, vocabularies)
         return filled
 
     def to_table(self, histories: Histories) -> pa.Table:
@@ -101,10 +109,13 @@ class Matrix:
     def _coded(self, name: str, vocabularies: Mapping[str, Mapping[str, int]]) -> np.ndarray:
         if name not in vocabularies:
             raise SpecError(f"The categorical feature {name!r} has no vocabulary. {did_you_mean(name, vocabularies)}")
+        if len(self) <= FEW:
+            return np.array([vocabularies[name].get(word, np.nan) for word in self.texts[name].to_pylist()], np.float64)
         text = self.texts[name].dictionary_encode()
         codes = [vocabularies[name].get(word, np.nan) for word in text.dictionary.to_pylist()]
         places = text.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        return np.array([*codes, np.nan], np.float64)[places]
+        coded: np.ndarray = np.array([*codes, np.nan], np.float64)[places]
+        return coded
 
 
 def grid(n_users: int, cutoffs: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +155,7 @@ def evaluate(
 
     def answer(first: int, last: int) -> None:
         kernel.run(
-            program.tables, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out
+            *program.tables, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out
         )  # fmt: skip
 
     n_parts = min(threads or n_processors(), n_rows // ROWS_A_THREAD)
@@ -154,10 +165,13 @@ def evaluate(
         bounds = [n_rows * part // n_parts for part in range(n_parts + 1)]
         with ThreadPoolExecutor(n_parts) as pool:
             list(pool.map(answer, bounds[:-1], bounds[1:]))
-    texts = {
-        name: _texts(_brought(histories.coded, field), person, out[place])
-        for place, (name, field) in ((program.names.index(name), (name, f)) for name, f in program.categorical.items())
-    }
+    texts: dict[str, pa.Array] = {}
+    for field in program.texts:
+        names = [name for name, of in program.categorical.items() if of == field]
+        own = out[[program.names.index(name) for name in names]]
+        answers = _texts(_brought(histories.coded, field), person, own)
+        for number, name in enumerate(names):
+            texts[name] = answers[number * n_rows : (number + 1) * n_rows]
     return Matrix(person, cutoff, program.names, out.T, texts)
 
 
@@ -170,7 +184,7 @@ def n_processors() -> int:
 
 def _fixed(array: np.ndarray, dtype: type) -> np.ndarray:
     """The array as the kernel is compiled for: contiguous, of the dtype, read-only."""
-    view = np.ascontiguousarray(array, dtype).view()
+    view: np.ndarray = np.ascontiguousarray(array, dtype).view()
     view.flags.writeable = False
     return view
 
@@ -182,9 +196,9 @@ def _brought(columns: Mapping[str, T], field: str) -> T:
 
 
 def _texts(codes: Codes, person: np.ndarray, own: np.ndarray) -> pa.Array:
-    """The text of every row's code, null where it is NaN."""
+    """The texts of (c, r) codes, one row after the other; null for NaN."""
     if len(codes.values) < codes.offsets[-1]:
         raise InternalError("The histories lack a field's texts; read them with texts=program.texts.")
     null = np.isnan(own)
     places = codes.offsets[person] + np.where(null, 0, own).astype(np.int64)
-    return codes.values.take(pa.array(places, mask=null))
+    return codes.values.take(pa.array(places.ravel(), mask=null.ravel()))

@@ -15,7 +15,7 @@ def place(ts, low, high, instant):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def beyond(now, limit, step):  # type: ignore[no-untyped-def]
     """Does `now` lie outside a window with this far edge? Back in time the edge itself is inside, on in time outside."""
     return now < limit if step < 0 else now >= limit

@@ -10,8 +10,8 @@ from .algebra import Feature
 from .definition import check
 from .errors import SpecError, did_you_mean
 from .events import CODED_FIELDS, DAY, NUMBER_FIELDS
+from .layout import Tables, tables_of
 from .lower import Lowering
-from .tables import Tables, tables_of
 from .zones import CALENDAR, transitions
 
 
@@ -21,6 +21,7 @@ class Program:
 
     Attributes:
         features: The questions by name, in the order of the columns.
+        names: The columns' names, in order.
         kinds: The workspace's kinds at compile time; a history may hold later ones, which "every kind" includes.
         retention: RETENTION in microseconds.
         timezone: The shop's timezone.
@@ -32,6 +33,7 @@ class Program:
     """
 
     features: dict[str, Feature]
+    names: tuple[str, ...]
     kinds: tuple[str, ...]
     retention: int
     timezone: str
@@ -40,11 +42,6 @@ class Program:
     codes: tuple[str, ...]
     categorical: dict[str, str]
     tables: Tables
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
-        return tuple(self.features)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -99,6 +96,7 @@ def compile_program(
     columns = [lowering.register(feature) for feature in features.values()]
     return Program(
         features=dict(features),
+        names=tuple(features),
         kinds=kinds,
         retention=retention_days * DAY,
         timezone=timezone,
