@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,7 @@ def compact(workspace: Workspace) -> Shown:
     workspace.facts  # noqa: B018 - refuses where nothing was ingested
     drained(workspace)
     with workspace.writing("intently compact"):
-        return EventLog(workspace).compact().as_dict(), show_facts
+        return asdict(EventLog(workspace).compact()), show_facts
 
 
 @cli.group("features", context_settings=CONTEXT)
