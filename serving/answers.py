@@ -115,15 +115,14 @@ class Answers:
         """Let the champion answer, verified."""
         before = self.holder.live.bundle.version
         self.facts = self.workspace.facts
-        live = self.holder.reload(again=True)
+        live = self.holder.reload()
         return {"version": live.bundle.version, "previous": before, "tag_set": live.tagset.digest}
 
     def follow_files(self) -> bool:
         """Let what was promoted meanwhile answer; was there something new?"""
-        if not self.holder.is_stale:
+        if not self.holder.follow():
             return False
         self.facts = self.workspace.facts
-        self.holder.reload(again=False)
         return True
 
     def warm(self) -> None:

@@ -82,7 +82,7 @@ def _advance(workspace: Workspace, before: int, after: int, journal: str, seq: i
     """Tell the profile store, where there is one, that the log went on by events that it may have already."""
     if not workspace.profiles.exists():
         return
-    store = SqliteStore(workspace.profiles, workspace.facts)
+    store = SqliteStore(workspace)
     try:
         store.advance(before, after, journal, seq)
     finally:

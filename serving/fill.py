@@ -16,7 +16,7 @@ from .store import SLACK, SqliteStore
 
 def open_store(workspace: Workspace) -> SqliteStore:
     """The workspace's profile store, made empty where there is none."""
-    return SqliteStore(workspace.profiles, workspace.facts)
+    return SqliteStore(workspace)
 
 
 def open_journal(workspace: Workspace) -> Journal:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from filelock import FileLock
@@ -85,31 +86,43 @@ class Holder:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._loading = Lock()
         self._refused_stamp: Stamp = ()
         self.refused: IntentlyError | None = None
         verify_champion(workspace)
         self.live = load(workspace)
 
-    @property
-    def is_stale(self) -> bool:
-        """Is there something newer that was not refused already?"""
-        return _stamp(self._workspace) not in (self.live.stamp, self._refused_stamp)
-
-    def reload(self, *, again: bool) -> Live:
-        """Verify what the pointer names, load it with the tags as they are, and let it answer; else all stays as it was.
-
-        Args:
-            again: Verify even what was verified before; the other workers then load anew too.
+    def follow(self) -> bool:
+        """Let what was promoted meanwhile answer; was there something new? What was refused once is not tried again.
 
         Raises:
             NotReadyError, DamagedError, FormatError, SpecError: It cannot answer; what did goes on.
         """
-        stamp = _stamp(self._workspace)
+        if _stamp(self._workspace) in (self.live.stamp, self._refused_stamp):  # cheap: this is asked all the time
+            return False
+        with self._loading:
+            if _stamp(self._workspace) in (self.live.stamp, self._refused_stamp):
+                return False
+            self._load(again=False)
+            return True
+
+    def reload(self) -> Live:
+        """Verify what the pointer names once more, load it with the tags as they are, and let it answer.
+
+        The other workers then load anew too.
+
+        Raises:
+            NotReadyError, DamagedError, FormatError, SpecError: It cannot answer; what did goes on.
+        """
+        with self._loading:
+            return self._load(again=True)
+
+    def _load(self, again: bool) -> Live:
         try:
             verify_champion(self._workspace, again=again)
             self.live = load(self._workspace)
         except IntentlyError as error:
-            self.refused, self._refused_stamp = error, stamp
+            self.refused, self._refused_stamp = error, _stamp(self._workspace)
             raise
         self.refused = None
         return self.live

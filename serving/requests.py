@@ -87,7 +87,8 @@ def _properties(value: dict[str, Any]) -> str:
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(_no_nul)]
 Text = Annotated[str, AfterValidator(_no_nul)]
-Amount = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Rating = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Instant = Annotated[
     int,
     BeforeValidator(_instant),
@@ -118,7 +119,7 @@ class StatelessEvent(Strict):
     value: Amount | None = Field(None, description="The line's total after discount, in the shop's currency.")
     quantity: Amount | None = None
     discount: Amount | None = Field(None, description="In the shop's currency.")
-    rating: Amount | None = None
+    rating: Rating | None = None
     dwell: Annotated[int, Field(ge=0, le=MAX_DWELL)] | None = Field(None, description="Milliseconds.")
     text: Text | None = Field(
         None, max_length=LONGEST["text"], description="What was searched for, written, complained of."

@@ -7,7 +7,6 @@ The log and the journal are the truth; a store is derived from them, and can be 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
@@ -17,7 +16,7 @@ from features.events import DAY
 from features.hashing import bucket_of
 from features.histories import Histories, bounds_of, localise
 from features.pack import merge, pack_all, unpack
-from features.workspace import Facts
+from features.workspace import Workspace
 
 from .database import Database
 from .journal import Journal
@@ -70,9 +69,9 @@ class ProfileStore(Protocol):
 class SqliteStore(Database):
     """The store of one machine: a SQLite file."""
 
-    def __init__(self, path: Path, facts: Facts) -> None:
-        super().__init__(path, SCHEMA, format_=FORMAT, synchronous="NORMAL")
-        self._facts = facts
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace.profiles, SCHEMA, format_=FORMAT, synchronous="NORMAL")
+        self._workspace = workspace  # whose kinds may become more at any time
 
     def read(self, users: Sequence[str], fields: Iterable[str] | None = None) -> tuple[Histories, Standing]:
         """The histories of `users`, in that order, and what the store held at that moment.
@@ -119,7 +118,7 @@ class SqliteStore(Database):
         users = list(dict.fromkeys(events["user_id"].to_pylist()))
         found = dict(_chosen(connection, users))
         before = unpack([(user, found.get(user)) for user in users])
-        after = merge(before, events, self._facts.kinds)
+        after = merge(before, events, self._workspace.facts.kinds)
         kept = since(after, oldest)
         if kept.n_events < after.n_events:
             connection.execute(
@@ -129,7 +128,7 @@ class SqliteStore(Database):
 
     def _write(self, connection: sqlite3.Connection, histories: Histories) -> None:
         users = histories.users.to_pylist()
-        buckets = bucket_of(histories.users, self._facts.buckets).tolist()
+        buckets = bucket_of(histories.users, self._workspace.facts.buckets).tolist()
         connection.executemany(
             "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)", zip(users, buckets, pack_all(histories), strict=True)
         )

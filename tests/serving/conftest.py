@@ -1,8 +1,8 @@
 """Small real workspaces: invented events in a real log."""
 
 import random
+import shutil
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -10,6 +10,8 @@ from features.arrivals import keyed
 from features.events import DAY, EVENTS, HOUR, NULL
 from features.log import EventLog
 from features.workspace import Facts, Workspace
+
+from .shop import make_shop
 
 START = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
 KINDS = ("view", "view", "view", "search", "cart", "purchase")
@@ -36,7 +38,7 @@ def invent(n, *, seed=0, users=20, days=200, start=START, prefix="e"):
     return pa.Table.from_pylist(rows, schema=EVENTS).drop_columns(["bucket", "key_hi", "key_lo"])
 
 
-def with_keys(events, kinds=EVENTS):
+def with_keys(events):
     """The same with their keys, as the journal takes them."""
     return keyed(events, Facts().kinds, None)
 
@@ -77,6 +79,14 @@ def users_of(n=20):
     return [f"u{u}" for u in range(n)]
 
 
-def some(array, share, seed=0):
-    """A random part of an array."""
-    return array[np.random.default_rng(seed).random(len(array)) < share]
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory):
+    """A workspace with 200 users, whose champion is version 1; tests read it."""
+    return make_shop(tmp_path_factory.mktemp("small") / "home")
+
+
+@pytest.fixture
+def shop_copy(shop, tmp_path):
+    """The same, to be written to."""
+    shutil.copytree(shop.home, tmp_path / "home")
+    return Workspace.at(tmp_path / "home", {})

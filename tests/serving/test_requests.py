@@ -134,6 +134,7 @@ BAD_EVENTS = [
     ({"ts": "2025-07-01T00:00:00Z"}, "ts", "future"),
     ({"value": "12"}, "value", "number"),
     ({"value": True}, "value", "number"),
+    ({"value": -0.5}, "value", "0"),
     ({"value": 1e12}, "value", "100000000000"),
     ({"value": 10**400}, "value", "number"),
     ({"dwell": 1.5}, "dwell", "integer"),
