@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.algebra import Feature
+from features.algebra import CATEGORICAL, Feature
 from features.catalogue import Catalogue
 from features.hashing import hash128
 from features.histories import Histories
@@ -111,14 +111,13 @@ class Reader:
                 features, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone
             )
 
-        features = program(selected.features | QUESTIONS)
         return cls(
             target=target,
             cohort=program({target.cohort_column: target.cohort}),
             questions=program(target.questions),
-            features=features,
-            numbers=tuple(name for name in selected.names if name not in features.categorical),
-            texts=tuple(name for name in selected.names if name in features.categorical),
+            features=program(selected.features | QUESTIONS),
+            numbers=tuple(name for name, f in selected.features.items() if not isinstance(f, CATEGORICAL)),
+            texts=tuple(name for name, f in selected.features.items() if isinstance(f, CATEGORICAL)),
         )
 
     def eligible(self, histories: Histories, cutoffs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

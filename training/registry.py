@@ -191,6 +191,18 @@ class Registry:
                 shutil.rmtree(draft, ignore_errors=True)
         return folder
 
+    def bundle(self, version: str) -> tuple[Path, str]:
+        """Folder and digest of a whole version.
+
+        Raises:
+            NotFoundError: No such version; the message lists those that are there.
+        """
+        known = self.versions()
+        if version not in known:
+            there = f"Versions: {', '.join(known)}." if known else "There are none yet: run `intently train`."
+            raise NotFoundError(f"There is no version {version!r} in {self.uri}. {there}")
+        return self.fetch(known[version]), known[version].tags["digest"]
+
     def alias(self, name: str, version: str) -> None:
         """Let an alias mean a version."""
         with self._reached():
@@ -280,13 +292,9 @@ def promote(workspace: Workspace, version: str, *, tracking_uri: str | None = No
     """
     with workspace.writing("intently promote"):
         registry = connect(workspace, tracking_uri)
-        known = registry.versions()
-        if version not in known:
-            there = f"Versions: {', '.join(known)}." if known else "There are none yet: run `intently train`."
-            raise NotFoundError(f"There is no version {version!r} in {registry.uri}. {there}")
-        digest = known[version].tags["digest"]
+        folder, digest = registry.bundle(version)
         before = pointer.pointer(workspace)
-        bundle.verify(registry.fetch(known[version]), digest)
+        bundle.verify(folder, digest)
         registry.alias("champion", version)
         if before is None or (before.version, before.digest) != (version, digest):
             pointer.point(workspace, version, digest, before)

@@ -8,7 +8,7 @@ log too short for the numbers wanted gets fewer, and the notes say so.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from features.errors import TooLittleDataError
@@ -40,7 +40,7 @@ class Split:
     shared: bool
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, dict[str, object]]:
+    def to_json(self) -> dict[str, dict[str, Any]]:
         """Part to its first and last cutoff and their number."""
         parts = {name: getattr(self, name) for name in PARTS}
         return {

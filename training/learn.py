@@ -1,0 +1,317 @@
+"""One target, from the log to a measured model: split, rows, trees, calibration, baselines, figures."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from features.catalogue import Catalogue
+from features.errors import TooLittleDataError
+from features.events import DAY
+from features.log import EventLog
+from features.workspace import Facts
+from models.scorer import TargetModel
+from models.spec import Spec
+from models.targets import Target
+
+from . import baselines
+from .calibrate import Choice, choose
+from .dataset import Dataset, Part, build
+from .fit import Fitted, Rows, fit
+from .metrics import Measure, difference, evaluate
+from .resample import Resamples, draw
+from .split import Split, end_of_log, split, start_of_log
+
+LEAST: Final = 20
+"""Training rows that a second class needs."""
+
+LEAST_ROWS: Final = 100
+"""Training rows that a target needs."""
+
+N_DRAWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What all targets of a training share.
+
+    Attributes:
+        log: One snapshot.
+        facts: Of the workspace.
+        config: `intently.toml`.
+        catalogue: The whole of it.
+        kinds: Number of events by kind.
+        start: The log is whole from here, microseconds UTC,
+        end: to here.
+        seed: Of all that is drawn.
+    """
+
+    log: EventLog
+    facts: Facts
+    config: dict[str, Any]
+    catalogue: Catalogue
+    kinds: dict[str, int]
+    start: int
+    end: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """The test rows, on the classes that training or test rows have.
+
+    Attributes:
+        classes: (c,) names.
+        labels: (r,) int64, places in `classes`.
+        model: (r, c) the model's probabilities.
+        baselines: Name to (r, c) probabilities.
+        resamples: Draws of the rows' users.
+        users: (r,) int64 hash of the row's person.
+        cutoff: (r,) int64 microseconds UTC.
+        outcome: (r,) int64, places in the target's classes.
+        full: (r, C) the model's probabilities of all the target's classes.
+    """
+
+    __test__ = False  # not for pytest
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    model: np.ndarray
+    baselines: dict[str, np.ndarray]
+    resamples: Resamples
+    users: np.ndarray
+    cutoff: np.ndarray
+    outcome: np.ndarray
+    full: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A trained target with its figures."""
+
+    spec: Spec
+    split: Split
+    rows: dict[str, int]
+    counts: dict[str, dict[str, int]]
+    fitted: Fitted
+    choice: Choice
+    model: TargetModel
+    families: tuple[str, ...]
+    test: Test
+    metrics: dict[str, Measure]
+    baselines: dict[str, dict[str, Measure]]
+    differences: dict[str, Measure]
+    notes: tuple[str, ...]
+    seconds: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The target's part of what `intently train` prints."""
+        target = self.model.target
+        shares: dict[str, Any] = {"classes": self.counts["train"], "classes_test": self.counts["test"]}
+        if target.binary:
+            last = target.classes[-1]
+            shares = {"positives": self.counts["train"][last], "positives_test": self.counts["test"][last]}
+        return {
+            "n_train": self.rows["train"],
+            "n_test": self.rows["test"],
+            **shares,
+            "metrics": self.metrics,
+            "baselines": self.baselines,
+            "differences": self.differences,
+            "calibration": self.choice.to_json(),
+            "split": self.split.to_json(),
+            "rounds": self.fitted.rounds,
+            "n_features": len(self.model.names),
+            "notes": list(self.notes),
+        }
+
+
+def learn(shop: Shop, spec: Spec) -> Learned:
+    """Train and measure one target.
+
+    Raises:
+        TooLittleDataError: The log cannot show the target; the message says what is missing.
+        SpecError: The spec does not fit the shop.
+    """
+    clock = Clock()
+    target, notes = spec.target_for(shop.config, shop.kinds)
+    made = split(spec.split, target.horizon, shop.start, shop.end, shop.facts.timezone)
+    selected = shop.catalogue.select(spec.features)
+    data = build(shop.log, shop.facts, selected, target, made, spec.split.max_rows)
+    clock.lap("rows")
+    trained = checked(target, data)
+    parts = {name: on_classes(part, trained) for name, part in data.parts.items()}
+    categorical = [name for name in data.names if name in data.vocabularies]
+    fitted = fit(
+        Rows(parts["train"].values, parts["train"].labels),
+        Rows(parts["stop"].values, parts["stop"].labels),
+        data.names,
+        categorical,
+        len(trained),
+        spec.params,
+        rounds=spec.rounds,
+        patience=spec.patience,
+        seed=shop.seed,
+        label=f"Growing {target.name}",
+    )
+    clock.lap("fit")
+    held_out = parts["calibrate"]
+    choice = choose(held_out.labels, fitted.predict(held_out.values), held_out.users, spec.calibration, shop.seed)
+    clock.lap("calibrate")
+    rate = np.bincount(data.parts["train"].labels, minlength=len(target.classes)) / len(data.parts["train"].labels)
+    model = TargetModel(target, trained, data.names, data.vocabularies, fitted.text, choice.calibrator, rate)
+    test = tested(
+        shop,
+        spec,
+        parts,
+        data.parts["test"],
+        trained,
+        target,
+        choice.calibrator.apply(fitted.predict(data.parts["test"].values)),
+    )
+    clock.lap("baselines")
+    figures = {name: evaluate(test.labels, p, test.resamples) for name, p in test.baselines.items()}
+    learned = Learned(
+        spec=spec,
+        split=made,
+        rows={name: len(part.labels) for name, part in data.parts.items()},
+        counts={name: count(part, target) for name, part in data.parts.items()},
+        fitted=fitted,
+        choice=choice,
+        model=model,
+        families=tuple(selected.entries[name].family for name in data.names),
+        test=test,
+        metrics=evaluate(test.labels, test.model, test.resamples),
+        baselines=figures,
+        differences={
+            name: difference(test.labels, test.model, p, test.resamples) for name, p in test.baselines.items()
+        },
+        notes=(*notes, *made.notes, *data.notes, *remarks(spec, target, trained, data, rate)),
+        seconds={},
+    )
+    clock.lap("figures")
+    return replace(learned, seconds=clock.laps)
+
+
+class Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a step."""
+        now = time.perf_counter()
+        self.laps[name], self._last = round(now - self._last, 2), now
+
+
+def span_of(log: EventLog, until: int | None) -> tuple[int, int]:
+    """The instants between which a log is taken to be whole.
+
+    The first thousandth of the events (of enough persons to tell) does not count: a few stray dates before the span of an
+    export must not look like months of history.
+    """
+    seen: list[np.ndarray] = []
+    for bucket in log.buckets():
+        seen.append(log.read(bucket, (), ()).ts)
+        if sum(map(len, seen)) >= 200_000:
+            break
+    first = int(np.quantile(np.concatenate(seen), 0.001, method="lower"))
+    end = end_of_log(log.last_ts)
+    return start_of_log(first), end if until is None else min(end, until)
+
+
+def checked(target: Target, data: Dataset) -> tuple[int, ...]:
+    """The classes that training sees.
+
+    Raises:
+        TooLittleDataError: Too few rows, a part without any, or one class only.
+    """
+    for name, part in data.parts.items():
+        if not len(part.labels):
+            raise TooLittleDataError(
+                f"{target.name}: nobody is eligible at the cutoffs of the {name} part. {way(target)}"
+            )
+    labels = data.parts["train"].labels
+    seen = np.bincount(labels, minlength=len(target.classes))
+    if len(labels) < LEAST_ROWS:
+        raise TooLittleDataError(
+            f"{target.name}: {len(labels)} rows to train on, and at least {LEAST_ROWS} are needed. {way(target)}"
+        )
+    if np.sort(seen)[-2] < LEAST:
+        told = ", ".join(f"{n:,} {name}" for name, n in zip(target.classes, seen, strict=True))
+        raise TooLittleDataError(
+            f"{target.name}: of {len(labels):,} rows to train on: {told}. Two classes need at least {LEAST} rows each. {way(target)}"
+        )
+    if not data.names:
+        raise TooLittleDataError(
+            f"{target.name}: every selected feature is the same in all training rows. {way(target)}"
+        )
+    return tuple(int(k) for k in np.flatnonzero(seen))
+
+
+def way(target: Target) -> str:
+    """What to do about too little."""
+    return f"Ingest more events of kind {', '.join(sorted(target.kinds))}, or choose another horizon than {target.horizon / DAY:g} days."
+
+
+def on_classes(part: Part, places: tuple[int, ...]) -> Part:
+    """The part's rows of the classes at `places`, renumbered from 0."""
+    kept = np.isin(part.labels, places)
+    rows = slice(None) if kept.all() else kept
+    labels = np.searchsorted(places, part.labels[rows])
+    return Part(part.values[rows], labels, part.users[rows], part.cutoff[rows], part.baselines[rows])
+
+
+def tested(
+    shop: Shop, spec: Spec, parts: dict[str, Part], rows: Part, trained: tuple[int, ...], target: Target, p: np.ndarray
+) -> Test:
+    """The test rows with everyone's probabilities; a class that only they have gets 0 from all."""
+    places = tuple(sorted({*trained, *np.unique(rows.labels).tolist()}))
+
+    def spread(q: np.ndarray, over: Sequence[int]) -> np.ndarray:
+        out = np.zeros((len(q), len(over)))
+        out[:, np.searchsorted(over, trained)] = q
+        return out
+
+    train, calibrate = (
+        baselines.Part(part.baselines, part.labels, part.users) for part in (parts["train"], parts["calibrate"])
+    )
+    simple = baselines.run(train, calibrate, rows.baselines, len(trained), spec.calibration, shop.seed)
+    return Test(
+        classes=tuple(target.classes[k] for k in places),
+        labels=np.searchsorted(places, rows.labels),
+        model=spread(p, places),
+        baselines={name: spread(q, places) for name, q in simple.items()},
+        resamples=draw(rows.users, N_DRAWS, shop.seed),
+        users=rows.users,
+        cutoff=rows.cutoff,
+        outcome=rows.labels,
+        full=spread(p, range(len(target.classes))),
+    )
+
+
+def count(part: Part, target: Target) -> dict[str, int]:
+    """Rows by class, in the target's order."""
+    seen = np.bincount(part.labels, minlength=len(target.classes))
+    return {name: int(n) for name, n in zip(target.classes, seen, strict=True)}
+
+
+def remarks(spec: Spec, target: Target, trained: tuple[int, ...], data: Dataset, rate: np.ndarray) -> list[str]:
+    """What a reader of the figures should know."""
+    notes = []
+    unseen = [target.classes[k] for k in target.reachable if k not in trained]
+    if unseen:
+        notes.append(f"No training row is {' or '.join(unseen)}: the probability is 0.")
+    if spec.base_rate is not None and not spec.base_rate[0] <= rate[-1] <= spec.base_rate[1]:
+        low, high = spec.base_rate
+        notes.append(
+            f"{rate[-1]:.1%} of the training rows are {target.classes[-1]}, outside {low:.0%} to {high:.0%}: another horizon than "
+            f"{target.horizon / DAY:g} days may ask a better question."
+        )
+    if len(data.parts["test"].labels) < 1000:
+        notes.append(f"Only {len(data.parts['test'].labels):,} rows to test on: the intervals are wide.")
+    return notes

@@ -1,0 +1,100 @@
+"""From an event log to a registered version: learn each target, then store all that was learned at once.
+
+Learning reads one snapshot of the log and writes nothing; only storing takes the writer's lock, for seconds. A training is a
+function of the log's version, the specs and the code: the same three give the same models, to the byte.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from features import catalogue
+from features.errors import NotReadyError, UserError
+from features.log import EventLog
+from features.workspace import Workspace
+from models.spec import Spec, default_specs, load_specs
+
+from .learn import Learned, Shop, learn, span_of
+from .record import record
+from .registry import connect
+from .truth import compare
+
+
+def train(
+    workspace: Workspace,
+    spec_paths: Sequence[Path] | None,
+    *,
+    tracking_uri: str | None = None,
+    seed: int = 0,
+    until: int | None = None,
+    now: int,
+    truth: Path | None = None,
+) -> dict[str, Any]:
+    """Train a model a target, measure them, and register them as one version.
+
+    Args:
+        workspace: Whose log.
+        spec_paths: Spec files; None for the workspace's own, else ours.
+        tracking_uri: MLflow's store; default as `Workspace.tracking_uri`.
+        seed: The same seed gives the same models.
+        until: Microseconds UTC; later events are not used, neither as history nor as outcome.
+        now: Microseconds UTC, for names and dates.
+        truth: A simulated shop's `truth.parquet`, to compare with the best possible model.
+
+    Returns:
+        What `intently train` prints: `version`, `run_id`, `targets`, `notes`.
+
+    Raises:
+        UserError: No target could be trained; of the first target's kind, with every target's reason.
+        NotReadyError: Nothing was ingested, or MLflow does not answer.
+    """
+    specs = load_specs(spec_paths) if spec_paths else default_specs(workspace)
+    shop = shop_of(workspace, seed, until)
+    registry = connect(workspace, tracking_uri)
+    learned, errors = learn_all(shop, specs)
+    if not learned:
+        first = next(iter(errors.values()))
+        raise type(first)(" ".join(error.message for error in errors.values()))
+    targets = {one.model.target.name: one.to_json() for one in learned}
+    if truth is not None:
+        for one in learned:
+            found = against(one, truth)
+            if found is not None:
+                targets[one.model.target.name]["truth"] = found
+    targets |= {name: {"error": {"code": error.code, "message": error.message}} for name, error in errors.items()}
+    result = {"targets": {spec.name: targets[spec.name] for spec in specs}}
+    with workspace.writing("intently train"):
+        notes = registry.tidy()
+        failed = {name: error.message for name, error in errors.items()}
+        version, run = record(registry, shop, learned, failed, result, now)
+    return {"version": version, "run_id": run, **result, "notes": notes, "tracking_uri": registry.uri}
+
+
+def shop_of(workspace: Workspace, seed: int, until: int | None) -> Shop:
+    """What all targets share.
+
+    Raises:
+        NotReadyError: There are no events.
+    """
+    facts, log = workspace.facts, EventLog(workspace)
+    if not log.exists:
+        raise NotReadyError(f"The log of {workspace.home} has no events yet. `intently ingest` some first.")
+    start, end = span_of(log, until)
+    return Shop(log, facts, workspace.config, catalogue.of(workspace), log.kinds(), start, end, seed)
+
+
+def learn_all(shop: Shop, specs: Sequence[Spec]) -> tuple[list[Learned], dict[str, UserError]]:
+    """What could be learned, and why the rest could not."""
+    learned, errors = [], {}
+    for spec in specs:
+        try:
+            learned.append(learn(shop, spec))
+        except UserError as error:
+            errors[spec.name] = error
+    return learned, errors
+
+
+def against(one: Learned, truth: Path) -> dict[str, Any] | None:
+    """A learned target against the truth, on its test rows."""
+    test, model = one.test, one.model
+    return compare(model.target, truth, test.outcome, test.full, model.base_rates, test.users, test.cutoff)
