@@ -10,10 +10,12 @@ from features.log import EventLog
 from features.matrix import evaluate, grid
 from features.program import compile_program
 from features.workspace import Facts, Workspace
-from models.bundle import program_of, set_champion, write
+from models.bundle import program_of, write
 from models.calibration import Calibrator
+from models.pointer import point
 from models.scorer import TargetModel
 from models.spec import default_specs
+from serving.live import verify_champion
 
 START = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
 DAYS = 240
@@ -102,5 +104,6 @@ def make_bundle(workspace, version, seed=0):
 def make_shop(home, n_users=200):
     """A workspace whose champion is version 1."""
     workspace = make_log(home, n_users)
-    set_champion(workspace, "1", make_bundle(workspace, "1"))
+    point(workspace, "1", make_bundle(workspace, "1"), None)
+    verify_champion(workspace)
     return workspace
