@@ -85,8 +85,7 @@ def invent(n_kinds: int, seed: int, words: Mapping[str, list[str]]) -> Histories
         )
         numbers[name] = np.where(rng.random(m) < 0.1, NULL, np.round(drawn).astype(np.int64))
     coded = {
-        name: _codes(rng, offsets, [*words.get(name, [])[:12], *(f"{name}-{i}" for i in range(8))])
-        for name in CODED_FIELDS
+        name: _codes(rng, offsets, [*words.get(name, []), *(f"{name}-{i}" for i in range(8))]) for name in CODED_FIELDS
     }
     return Histories(
         users=pa.array([f"golden-{i:03}" for i in range(PERSONS)]),
@@ -128,9 +127,8 @@ def make(program: Program, n_kinds: int, models: Mapping[str, TargetModel], seed
     words: dict[str, list[str]] = {}
     for model in models.values():
         for name, vocabulary in model.vocabularies.items():
-            field = next((field for field in CODED_FIELDS if field in name), "")
-            words.setdefault(field, []).extend(sorted(vocabulary, key=vocabulary.__getitem__)[:12])
-    histories = invent(n_kinds, seed, words)
+            words.setdefault(program.categorical[name], []).extend(sorted(vocabulary, key=vocabulary.__getitem__)[:12])
+    histories = invent(n_kinds, seed, {field: list(dict.fromkeys(texts))[:24] for field, texts in words.items()})
     matrix = read(program, histories, NOW)
     shuffles = np.random.default_rng(seed + 1).integers(0, PERSONS, (PROBES, len(matrix.names)))
     texts = {name: column.to_pylist() for name, column in matrix.texts.items()}

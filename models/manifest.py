@@ -55,7 +55,7 @@ def write(folder: Path, files: Mapping[str, bytes], about: Mapping[str, Any]) ->
         json.dumps({**head, **about, "files": digests}, ensure_ascii=False, indent=2, allow_nan=False).encode() + b"\n"
     )
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
+    _sweep(folder.parent)
     try:
         for name, data in {**files, MANIFEST: manifest}.items():
             path = draft / name
@@ -111,6 +111,24 @@ def read(folder: Path, digest: str) -> tuple[dict[str, Any], dict[str, bytes]]:
         if digest_of(files[name]) != expected:
             raise _damaged(folder, f"{name} has digest {digest_of(files[name])[:12]}…, expected {str(expected)[:12]}…")
     return manifest, files
+
+
+def _sweep(parent: Path) -> None:
+    """Remove drafts whose writer is dead, or was this process."""
+    for draft in parent.glob(".*"):
+        named = re.fullmatch(r"\..+\.(\d+)", draft.name)
+        if named and (int(named[1]) == os.getpid() or not _alive(int(named[1]))):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _bytes(folder: Path, name: str) -> bytes:

@@ -151,8 +151,7 @@ class TargetModel:
 
     def expected(self, class_index: int) -> float:
         """The class's raw score before any feature is known: the mean over training's rows."""
-        empty = np.full((1, len(self.names)), np.nan, np.float32)
-        return float(self._oriented(self._contrib(empty), class_index)[0, -1])
+        return float(self._oriented(self._unknown, class_index)[0, -1])
 
     def _explained(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
         return self._oriented(self._contrib(self._input(matrix, rows)), class_index)
@@ -173,6 +172,11 @@ class TargetModel:
     def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""
         return (matrix if rows is None else matrix.take(rows)).model_input(self.names, self.vocabularies)
+
+    @cached_property
+    def _unknown(self) -> np.ndarray:
+        """Contributions of a row of which nothing is known; the bias, last, is every row's."""
+        return self._contrib(np.full((1, len(self.names)), np.nan, np.float32))
 
     @cached_property
     def _booster(self) -> Any:

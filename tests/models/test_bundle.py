@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,6 +224,22 @@ def test_writing_is_whole_or_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_writer_that_is_killed_leaves_no_version_and_no_draft(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys, models.manifest as m\n"
+        "os.fsync = lambda handle: (print('writing', flush=True), sys.stdin.read())\n"
+        f"m.write(pathlib.Path({str(tmp_path)!r}) / '1', {{'a.txt': b'x', 'b/c.txt': b'y'}}, {{}})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"writing\n"
+        assert [path.name for path in tmp_path.iterdir()] == [f".1.{writer.pid}"]
+        writer.kill()
+    digest = manifest.write(tmp_path / "1", {"a.txt": b"x"}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert manifest.read(tmp_path / "1", digest)[1] == {"a.txt": b"x"}
+
+
 def every_leaf_moved(data: bytes) -> bytes:
     """The booster's last tree answers a little otherwise."""
     head, sep, tail = data.rpartition(b"\nleaf_value=")
@@ -357,9 +375,6 @@ def test_the_pointers_chain_is_kept_and_bounded(tmp_path: Path) -> None:
 
 
 def test_importing_models_leaves_lightgbm_alone() -> None:
-    import subprocess
-    import sys
-
     heavy = "lightgbm mlflow bentoml deltalake sklearn pandas matplotlib duckdb"
     code = f"import models.bundle, models.spec, sys; print(*sorted(set('{heavy}'.split()) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
