@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,9 @@ from .tag import Tag
 FARTHEST: Final = 40_000
 """Days back that `days` tells apart."""
 
+FEW: Final = 16
+"""Texts that Python codes faster than Arrow's kernels are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -27,6 +31,10 @@ class Coded:
     @classmethod
     def of(cls, texts: pa.Array) -> "Coded":
         """Codes of (n,) strings with nulls, in order of first appearance."""
+        if len(texts) <= FEW:
+            listed = texts.to_pylist()
+            places = {text: place for place, text in enumerate(dict.fromkeys(t for t in listed if t is not None))}
+            return cls(np.array([places.get(text, -1) for text in listed], np.int64), list(places))
         coded = texts.dictionary_encode()
         return cls(coded.indices.fill_null(-1).to_numpy().astype(np.int64), coded.dictionary.to_pylist())
 
@@ -51,6 +59,7 @@ class PersonColumns:
         self._matrix, self._now, self._timezone = matrix, now, timezone
         self._texts: dict[str, Coded] = {}
         self._numbers: dict[str, np.ndarray] = {}
+        self._days: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self._matrix.person)
@@ -59,7 +68,9 @@ class PersonColumns:
         """(n,) float64, NaN for missing."""
         found = self._numbers.get(name)
         if found is None:
-            found = self._numbers[name] = self._matrix.column(name)
+            place = _places(self._matrix.names).get(name)
+            found = self._matrix.column(name) if place is None else self._matrix.values[:, place]
+            self._numbers[name] = found
         return found
 
     def text(self, name: str) -> Coded:
@@ -69,12 +80,16 @@ class PersonColumns:
             found = self._texts[name] = Coded.of(self._matrix.texts[name])
         return found
 
-    def days(self, ago: np.ndarray) -> np.ndarray:
-        """(n,) float64: calendar days, by the shop's timezone, from the instant `ago` days ago to now; NaN for missing."""
-        missing = np.isnan(ago)
-        then = self._now - np.round(np.clip(np.where(missing, 0.0, ago), 0, FARTHEST) * DAY).astype(np.int64)
-        passed = shop_day(np.array(self._now), self._timezone) - shop_day(then, self._timezone)
-        return np.where(missing, np.nan, passed)
+    def days(self, name: str) -> np.ndarray:
+        """(n,) float64: calendar days, by the shop's timezone, from the instant `name` days ago to now; NaN for missing."""
+        found = self._days.get(name)
+        if found is None:
+            ago = self.number(name)
+            missing = np.isnan(ago)
+            then = self._now - np.rint(np.clip(np.where(missing, 0.0, ago), 0, FARTHEST) * DAY).astype(np.int64)
+            passed = shop_day(np.array(self._now), self._timezone) - shop_day(then, self._timezone)
+            found = self._days[name] = np.where(missing, np.nan, passed)
+        return found
 
     def put_tag(self, name: str, values: Coded) -> None:
         """Let later rules read a tag."""
@@ -94,6 +109,7 @@ class PersonColumns:
         """Forget them: another tag may use the same names."""
         for name in tag.tiers:
             self._numbers.pop(name, None)
+            self._days.pop(name, None)
 
 
 def shop_day(instants: np.ndarray, timezone: str) -> np.ndarray:
@@ -101,3 +117,9 @@ def shop_day(instants: np.ndarray, timezone: str) -> np.ndarray:
     starts, offsets = transitions(timezone)
     day: np.ndarray = (instants + offsets[np.searchsorted(starts, instants, side="right") - 1]) // DAY
     return day
+
+
+@lru_cache(maxsize=8)
+def _places(names: tuple[str, ...]) -> dict[str, int]:
+    """Place of every column; a request reads some dozens, and the matrix looks each one up from the start."""
+    return {name: place for place, name in enumerate(names)}

@@ -119,7 +119,8 @@ def _in_words(value: float | str | None, entry: Entry, language: str) -> str:
         return value
     if entry.unit == "share":
         return f"{value:.0%}"
-    number = f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:,.2f}"
+    digits = 0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2
+    number = f"{value:,.{digits}f}"
     if language == "zh":
         unit = ZH_UNITS.get(entry.unit, "")
         return number + ("" if unit and unit in entry.zh else unit)

@@ -65,8 +65,8 @@ class Columns(Protocol):
     def text(self, name: str) -> Texts:
         """(n,) texts."""
 
-    def days(self, ago: np.ndarray) -> np.ndarray:
-        """(n,) float64: calendar days from the instant `ago` days before now to now, NaN for missing."""
+    def days(self, name: str) -> np.ndarray:
+        """(n,) float64: calendar days from the instant `name` days before now to now, NaN for missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ class _Compiler:
             case ast.Call(func=ast.Name(id="missing"), args=[argument], keywords=[]):
                 return "truth", self.missing(argument, depth)
             case ast.Call(func=ast.Name(id="days"), args=[ast.Name() as argument], keywords=[]):
-                ago = self.expect("number", argument, depth)
-                return "number", lambda columns: columns.days(ago(columns))
+                self.expect("number", argument, depth)
+                return "number", lambda columns: columns.days(argument.id)
             case _:
                 raise self.fail(node, ALLOWED)
 

@@ -56,6 +56,8 @@ class Source:
         Raises:
             SpecError: Not one expression, or a comment or texts side by side, which would silently mean something else.
         """
+        if "\0" in self.text:
+            raise self.fail(self.text.index("\0"), "cannot be read (a NUL character)")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")

@@ -34,8 +34,8 @@ class People:
         found = list(dict.fromkeys(text for text in self.texts[name] if text is not None))
         return Coded(np.array([-1 if t is None else found.index(t) for t in self.texts[name]]), found)
 
-    def days(self, ago):
-        return np.floor(ago)
+    def days(self, name):
+        return np.floor(self.numbers[name])
 
 
 def ask(rule, numbers, texts=None):
@@ -216,7 +216,7 @@ def test_days_are_the_shops():
         ("1 > 0", 1, "reads nothing about the person"),
         ("stage == 'bying'", 10, r"stage has no value 'bying'.*Did you mean 'buying'\?"),
         ("'a' in channel", 8, "a list of constants"),
-        ("x\0 > 1", 1, "cannot be read"),
+        ("x\0 > 1", 2, "cannot be read"),
         ("x" + " + 1" * 60 + " > 1", 1, "nested more than 50 deep"),
     ],
 )
