@@ -1,12 +1,15 @@
 """Single values and whole columns as text: numbers without needless fractions, times in ISO form."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .encoding import UNDECODABLE
 
 
 def as_text(value: Any) -> str:
@@ -26,6 +29,33 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def join_given(columns: Sequence[pa.Array | pa.ChunkedArray], mark: str) -> pa.Array | pa.ChunkedArray:
+    """(n,) the given texts of each row with `mark` between them; empty where all are null."""
+    first, *others = columns
+    nothing = first.is_null()
+    for other in others:
+        nothing = pc.and_(nothing, other.is_null())
+    first = pc.if_else(nothing, "", first)  # Arrow 25 leaves out rows where all is null, so that the result is shorter
+    return pc.binary_join_element_wise(first, *others, mark, null_handling="skip")
+
+
+def decoded(value: bytes | None) -> str | None:
+    """The text of UTF-8 bytes, `UNDECODABLE` where they are none."""
+    return None if value is None else value.decode("utf-8", errors="replace").replace("\ufffd", UNDECODABLE)
+
+
+def valid(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts, bytes that are no UTF-8 (nothing in Parquet rules them out) marked `UNDECODABLE`."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string())
+        raw = [chunk.view(pa.binary()).to_pylist() for chunk in column.chunks]
+        return pa.chunked_array([pa.array([decoded(value) for value in values], pa.string()) for values in raw])
+    return column
+
+
 def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of any type as text; a dictionary of texts stays one.
 
@@ -38,13 +68,15 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
         if pa.types.is_string(kind.value_type):
-            return column
+            return valid(column)
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_string(kind):
-        return column
+        return valid(column)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_integer(kind):
         return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _decoded(column)
     if pa.types.is_null(kind):
         return pa.chunked_array([pa.nulls(len(column), pa.string())])
     if pa.types.is_floating(kind):
@@ -57,6 +89,14 @@ def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         text = pc.strftime(column.cast(pa.timestamp("us")), format="%Y-%m-%d %H:%M:%S")
         return pc.replace_substring_regex(text, r"\.0+$", "")
     return _each(column)
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Bytes that are texts, as some writers of Parquet leave them."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.chunked_array([pa.array([decoded(value) for value in column.to_pylist()], pa.string())])
 
 
 def _each(column: pa.ChunkedArray) -> pa.ChunkedArray:

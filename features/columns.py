@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import text_column
+from .cells import join_given, text_column
 from .errors import InputError
 from .mapping import Mapping
 from .numbers import LARGEST, to_numbers
@@ -75,7 +75,7 @@ def texts(table: pa.Table, mapping: Mapping, ours: str) -> pa.Array | None:
         column = pc.coalesce(*(nothing_null(plain(column)) for column in columns))
     else:  # a path: "/" stands between its levels, so not within one
         levels = [pc.replace_substring(nothing_null(plain(column)), "/", "-") for column in columns]
-        column = nothing_null(pc.binary_join_element_wise(*levels, "/", null_handling="skip"))
+        column = nothing_null(join_given(levels, "/"))
     if ours == "category" and mapping.separator:
         mark = mapping.separator
         column = _on_values(column, lambda values: pc.replace_substring(values, mark, "/"))

@@ -20,6 +20,9 @@ NULLS: Final = ["", "\\N", "NULL", "null"]
 """Texts that stand for nothing in a delimited file."""
 
 SPACES: Final = " "
+BLANK: Final = " \t\x1a"
+"""What a line that holds nothing may have; 1A is DOS's end of file."""
+
 MOST_LINES: Final = 1_000
 PLAUSIBLE: Final = 20
 
@@ -92,12 +95,11 @@ class DelimitedFile:
             block = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block)
             block = re.sub(rb"[ \t]+", b" ", block)
         broken: list[Broken] = []
-        end_line = self._line + block.count(b"\n") + (not block.endswith(b"\n"))
+        end_line = self._line + _n_lines(block)
         if final and self.file.truncated and not self.file.ended:
             block, _, cut = block.rpartition(b"\n")
             broken.append(Broken(end_line - 1, "cut_off_line", cut.decode()))
-        n_lines = block.count(b"\n") + (not block.endswith(b"\n") and bool(block))
-        lines = np.arange(self._line, self._line + n_lines)
+        lines = np.arange(self._line, self._line + _n_lines(block))
         carry = b""
         if self.quoted and b'"' in block:
             block, lines, bad, carry = _mend_quotes(block, lines, self, final=final)
@@ -140,12 +142,12 @@ class DelimitedFile:
         if len(sizes) != len(lines):  # rows of several lines
             for column in table.columns:
                 sizes[good] += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
-            sizes[places] += [text.count("\n") for _, text in bad]
+            sizes[places] += np.array([text.count("\n") for _, text in bad], np.int64)
         starts = lines[np.cumsum(sizes) - sizes] if len(sizes) else lines[:0]
         broken = [
             Broken(int(line), "malformed_line", text)
             for line, (_, text) in zip(starts[places], bad, strict=True)
-            if text.strip()
+            if text.strip(BLANK)
         ]
         lines = starts[good]
         if len(blank):
@@ -192,7 +194,7 @@ def open_delimited(
     Raises:
         InputError: Nothing but blank lines, or the header names a column twice.
     """
-    start = next(file.blocks()).decode()
+    start = file.head().decode()
     first_lines = [line for line in start[: 1 << 20].split("\n")[:100] if line.strip()]
     if not first_lines:
         raise InputError(f"{file.path} holds nothing but blank lines: there is nothing to ingest.")
@@ -201,7 +203,7 @@ def open_delimited(
     fields = [_split(line, delimiter, quoted=quoted) for line in first_lines]
     if header is True:
         skip = start[: start.index(first_lines[0])].count("\n") + 1
-        columns = tuple(name.strip() for name in fields[0])
+        columns = tuple(name.strip() or str(i) for i, name in enumerate(fields[0], start=1))
         twice = [name for name, n in Counter(columns).items() if n > 1]
         if twice:
             raise InputError(f"{file.path} names column {twice[0]!r} twice. Give each column a name of its own.")
@@ -223,6 +225,10 @@ def _split(line: str, delimiter: str, *, quoted: bool) -> list[str]:
     if delimiter == SPACES:
         return line.split()
     return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
+
+
+def _n_lines(block: bytes) -> int:
+    return block.count(b"\n") + (bool(block) and not block.endswith(b"\n"))
 
 
 def _whole(text: str, like: DelimitedFile) -> bool:
@@ -254,33 +260,30 @@ def _mend_quotes(
     odd = np.flatnonzero(per_line % 2)
     if len(odd) == 0:
         return block, lines, [], b""
-    starts = np.concatenate([[0], ends + 1])
-    stops = np.append(ends + 1, len(block))[: len(lines)]
+    edges = np.append(
+        np.concatenate([[0], ends + 1])[: len(lines)], len(block)
+    )  # line i is block[edges[i]:edges[i + 1]]
     drop: list[int] = []
-    k, carry_from = 0, len(lines)
+    k, stop = 0, len(lines)
     while k < len(odd):
         i = int(odd[k])
-        if _whole(block[starts[i] : stops[i]].decode(), like):
+        if _whole(block[edges[i] : edges[i + 1]].decode(), like):
             k += 1
             continue
-        j = int(odd[k + 1]) if k + 1 < len(odd) else None
-        if j is None and not final and len(lines) - i < MOST_LINES:
-            carry_from = i
+        if k + 1 == len(odd) and not final and len(lines) - i < MOST_LINES:
+            stop = i  # the quote may be closed in the next block
             break
-        near = j is not None and j - i < MOST_LINES
-        if near and _whole(block[starts[i] : stops[j]].decode(), like):
+        j = int(odd[min(k + 1, len(odd) - 1)])
+        if i < j < i + MOST_LINES and _whole(block[edges[i] : edges[j + 1]].decode(), like):
             k += 2
             continue
         drop.append(i)
         k += 1
-    broken = [Broken(int(lines[i]), "malformed_line", block[starts[i] : stops[i]].decode().rstrip("\n")) for i in drop]
-    carry = block[starts[carry_from] :] if carry_from < len(lines) else b""
-    keep = [i for i in [-1, *drop] if i < carry_from]
-    bounds = [*keep[1:], carry_from]
-    pieces = [
-        block[starts[i + 1] : starts[j] if j < len(lines) else len(block)] for i, j in zip(keep, bounds, strict=True)
-    ]
-    return b"".join(pieces), np.delete(lines[:carry_from], drop), broken, carry
+    texts = [block[edges[i] : edges[i + 1]].decode().rstrip("\n") for i in drop]
+    broken = [Broken(int(lines[i]), "malformed_line", text) for i, text in zip(drop, texts, strict=True)]
+    firsts, lasts = [0, *(i + 1 for i in drop)], [*drop, stop]
+    kept = b"".join(block[edges[first] : edges[last]] for first, last in zip(firsts, lasts, strict=True))
+    return kept, np.delete(lines[:stop], drop), broken, block[edges[stop] :]
 
 
 def _blank(block: bytes, lines: np.ndarray) -> np.ndarray:

@@ -61,8 +61,12 @@ class TextFile:
                 raise InputError(f"{self.path} is a damaged gzip file ({error}). Have it delivered again.") from error
             self.truncated = not machine.eof
 
-    def blocks(self) -> Iterator[bytes]:
-        """UTF-8 blocks of about 16 MB of whole lines; only the last line may lack its end.
+    def head(self) -> bytes:
+        """The first lines, some megabytes at most, as `blocks` gives them; empty where the file is."""
+        return next(self.blocks(1), b"")
+
+    def blocks(self, size: int | None = None) -> Iterator[bytes]:
+        """UTF-8 blocks of about `size` (or `BLOCK`) bytes of whole lines; only the last line may lack its end.
 
         Raises:
             InputError: A line is longer than 64 MB, or gzip is damaged.
@@ -73,7 +77,7 @@ class TextFile:
             if old_mac is None and text:
                 old_mac = b"\r" in text and b"\n" not in text
             rest += text.replace(b"\r", b"\n") if old_mac else text
-            if len(rest) < BLOCK:
+            if len(rest) < (size or BLOCK):
                 continue
             end = rest.rfind(b"\n") + 1
             if end == 0 and len(rest) > LONGEST_LINE:
@@ -81,7 +85,7 @@ class TextFile:
             if end:
                 yield _plain(rest[:end])
                 rest = rest[end:]
-        self.ended = rest.endswith(b"\n")
+        self.ended = not rest or rest.endswith(b"\n")
         if rest:
             yield _plain(rest)
 
@@ -115,8 +119,9 @@ def open_text(path: Path, encoding: str | None = None) -> TextFile:
     bom = next((name for mark, name in BOMS if sample.startswith(mark)), None)
     if encoding is not None:
         try:
+            "".encode(encoding)
             name = codecs.lookup(encoding).name
-        except LookupError:
+        except (LookupError, UnicodeError):
             raise SpecError(
                 f"Unknown encoding {encoding!r}. Give one that Python knows, such as utf-8, gb18030 or cp1252."
             ) from None
@@ -124,18 +129,25 @@ def open_text(path: Path, encoding: str | None = None) -> TextFile:
     if bom is not None:
         return TextFile(path, bom)
     if _is_utf8(sample):
-        return TextFile(path, "utf-8")
+        said = "" if sample.isascii() else f"{path.name}: read as utf-8 (detected)."
+        return TextFile(path, "utf-8", said)
+    name = _detected(b"\n".join(line for line in sample.split(b"\n") if not line.isascii()))
+    return TextFile(
+        path, name, f"{path.name}: read as {name} (detected). Say `encoding = …` in a mapping if that is wrong."
+    )
+
+
+def _detected(sample: bytes) -> str:
+    """The encoding of a text that is not UTF-8; a few Chinese words are too few for charset-normalizer, so they go first."""
+    pairs = [sample[i : i + 2] for i in _double_bytes(sample)]
+    common = [pair for pair in pairs if pair[-1] >= 0xA1 and (0xB0 <= pair[0] <= 0xD7 or pair[0] <= 0xA3)]
+    # Korean's letters end at C8; Japanese, Big5 and Cyrillic text hardly ever stays within GB 2312's level 1
+    if len(common) > 0.95 * len(pairs) and any(pair[0] > 0xC8 for pair in common):
+        return "gb18030"
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=LIKELY).best()
-    name = best.encoding if best is not None else "cp1252"
-    if name == "big5" and _common_hanzi(sample) > 0.95:
-        name = "gb18030"  # a few words are too few for it to tell the two Chinese encodings apart
-    return TextFile(
-        path,
-        name,
-        f"{path.name} is not UTF-8; read as {name} (detected). Say `encoding = …` in a mapping if that is wrong.",
-    )
+    return best.encoding if best is not None else "cp1252"
 
 
 def _sample(file: TextFile) -> bytes:
@@ -170,13 +182,8 @@ def _is_utf8(sample: bytes) -> bool:
     return True
 
 
-def _common_hanzi(sample: bytes) -> float:
-    """Share of double bytes that are GB 2312's level 1, its 3,755 most used characters, or its signs."""
-    pairs = [sample[i : i + 2] for i in _double_bytes(sample)]
-    return sum(1 for pair in pairs if pair[-1] >= 0xA1 and (0xB0 <= pair[0] <= 0xD7 or pair[0] <= 0xA3)) / len(pairs)
-
-
 def _double_bytes(sample: bytes) -> list[int]:
+    """Places of bytes beyond ASCII, each with the byte that follows it counted to it."""
     places, i = [], 0
     while i < len(sample):
         if sample[i] >= 0x80:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .cells import join_given
 from .events import CODED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from .hashing import hash128
 
@@ -69,7 +70,7 @@ def name_events(events: pa.Table, fields: Sequence[str], numbering: Numbering) -
         text = rows[field].cast(pa.string())
         # a field that is null is not told at all: a column that a later export adds empty changes nothing
         parts.append(pc.binary_join_element_wise(pa.scalar(f"{field}="), text, ""))
-    content = pc.binary_join_element_wise(*parts, "\x1f", null_handling="skip")
+    content = join_given(parts, "\x1f")
     hi, lo = hash128(content)
     numbers = numbering.number(hi)
     names = _hex(hi, lo)

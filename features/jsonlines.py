@@ -22,7 +22,7 @@ def open_json(file: TextFile) -> tuple[tuple[str, ...], Iterator[Chunk]]:
     Raises:
         InputError: The first lines are no objects.
     """
-    first = next(file.blocks())
+    first = file.head()
     if first.lstrip().startswith(b"["):
         return _array(file)
     columns: dict[str, None] = {}

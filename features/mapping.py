@@ -138,7 +138,7 @@ class Mapping:
 
 
 def _missing(ours: str, ref: str | int, columns: Sequence[str], where: Path) -> str:
-    what = f"column {ref!r}" if isinstance(ref, str) else f"a column number {ref}"
+    what = f"column {ref!r}" if isinstance(ref, str) else f"column number {ref}"
     near = did_you_mean(str(ref), columns).rpartition(". ")[2] if isinstance(ref, str) else ""
     return (
         f"{where} has no {what}, which `{ours}` comes from. It has: {', '.join(columns)}. "

@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import IntentlyError, NotFoundError, SpecError, did_you_mean
+from .errors import InputError, IntentlyError, NotFoundError, SpecError, did_you_mean
 from .events import NUMBER_FIELDS
 from .instants import parse_instant
 from .mapping import COLUMNS, REQUIRED, From, Join, Mapping, Units
@@ -99,7 +99,7 @@ def _mapping(data: Map[str, Any], name: str) -> Mapping:
         )
     for key in ("timezone", "written_in"):
         if zone := _text(data, key):
-            check_timezone(zone)
+            _check_zone(key, zone)
     positive = data.get("positive", [])
     for ours in positive:
         if ours not in (*NUMBER_FIELDS, "price"):
@@ -124,6 +124,13 @@ def _mapping(data: Map[str, Any], name: str) -> Mapping:
         separator=_text(data, "separator"),
         optional=_flag(data, "optional", default=False),
     )
+
+
+def _check_zone(key: str, zone: str) -> None:
+    try:
+        check_timezone(zone)
+    except InputError as error:
+        raise SpecError(f"`{key}`: {error.message}") from error
 
 
 def _text(data: Map[str, Any], key: str) -> str | None:

@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import as_text, text_column
+from .cells import as_text, join_given, text_column
 from .validate import Faults
 
 SLICE: Final = 20_000
@@ -22,7 +22,7 @@ def to_objects(table: pa.Table, names: Sequence[str]) -> pa.Array:
         parts.append(pc.binary_join_element_wise(pa.scalar(f"{key}:"), _values(table[name]), ""))
     if not parts:
         return pa.array(["{}"] * len(table), pa.string())
-    inner = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
+    inner = join_given(parts, ",")
     made = pc.binary_join_element_wise(pa.scalar("{"), inner, pa.scalar("}"), "")
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 

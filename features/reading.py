@@ -111,7 +111,7 @@ def open_source(path: Path, layout: Layout) -> Source:
         columns, chunks = open_json(file)
         source = Source(path, columns, chunks, "json", mended=MARKS[0] in columns)
     else:
-        mended = MARKS[0].encode() in next(file.blocks()).split(b"\n", 1)[0]
+        mended = MARKS[0].encode() in file.head().split(b"\n", 1)[0]
         if mended:  # a quarantine file is laid out in its own way, whatever its rows came from
             delimited = open_delimited(file, header=True)
         else:
