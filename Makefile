@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: .venv/.ready  ## make .venv with the pinned dependencies, and compile what must be compiled
+setup: .venv/.warm  ## make .venv with the pinned dependencies, and compile what must be compiled
 
 demo: setup  ## the whole path on one data set: DATA=simulated | complete-journey | taobao | online-retail
 	$(BIN)/intently demo --data $(DATA)
@@ -50,6 +50,11 @@ clean:  ## remove what was made here, except workspaces
 	else $(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.lock; fi
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	sed -n 's/^\([A-Za-z0-9._-]*==[^\\]*[^\\ ]\) *\\*$$/\1/p' requirements.lock > constraints.txt
+	touch $@
+
+# numba notices a change in a function's own file only, not in those it calls: what was compiled goes when any of them changed.
+.venv/.warm: .venv/.ready $(wildcard features/*.py models/*.py training/*.py)
+	find features models training -name '*.nb[ic]' -delete
 	$(BIN)/python -m compileall -q features models training serving intently.py
 	$(BIN)/python -c 'from features.kernel import warm; warm()'
 	touch $@
