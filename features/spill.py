@@ -45,6 +45,8 @@ class Spill:
             rows: All of one schema.
             bucket: (n,) bucket of every row.
         """
+        if not len(rows):
+            return
         order = np.argsort(bucket.astype(np.uint16), kind="stable")  # a radix sort at 16 bits
         ordered = rows.take(pa.array(order)).combine_chunks()
         present, first = np.unique(bucket[order], return_index=True)

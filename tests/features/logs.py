@@ -10,6 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from features.events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
+from features.log import EventLog
+from features.workspace import Facts, Workspace
 
 GIVEN = pa.schema(
     [
@@ -22,6 +24,8 @@ GIVEN = pa.schema(
 
 some = settings(deadline=None, max_examples=60)
 """Of the property tests: the first example may compile, and the machine may be busy."""
+few = settings(deadline=None, max_examples=20)
+"""Of those that write tables."""
 
 _texts = st.one_of(st.none(), st.sampled_from(["a", "b", "鞋", "", "a/b", "é" * 9]))
 _numbers = st.one_of(st.none(), st.integers(-5, 5), st.sampled_from([NULL + 1, 2**63 - 1]))
@@ -127,8 +131,35 @@ def assert_dense(histories):
             assert seen == list(range(field.offsets[u + 1] - field.offsets[u]))
 
 
+def assert_same_codes(one, other):
+    """Codes, offsets and texts are equal."""
+    np.testing.assert_array_equal(one.codes, other.codes)
+    np.testing.assert_array_equal(one.offsets, other.offsets)
+    assert one.values.to_pylist() == other.values.to_pylist()
+
+
 def actions(table):
     """Every action in a Delta table's JSON log, oldest first."""
     for path in sorted((Path(table) / "_delta_log").glob("*.json")):
         for line in path.read_text().splitlines():
             yield json.loads(line)
+
+
+def make(home, buckets=4, **facts):
+    """A workspace that was ingested into: its log, empty."""
+    workspace = Workspace.at(home, environ={})
+    workspace.fix(Facts(buckets=buckets, **facts))
+    return EventLog(workspace)
+
+
+def assert_reads(log, kinds=KINDS):
+    """What `read` tells of all buckets is what plain Python tells of the flat events."""
+    flat = told(log.flat())
+    people = {}
+    for bucket in log.buckets():
+        histories = log.read(bucket, keys=True)
+        assert histories.users.to_pylist() == sorted(histories.users.to_pylist())
+        assert_dense(histories)
+        people |= events_in(histories, kinds)
+    assert people == flat
+    assert log.n_events == sum(map(len, flat.values()))  # nothing is in the log twice
