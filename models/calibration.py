@@ -46,7 +46,7 @@ def _clip(p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def sigmoid(z):  # type: ignore[no-untyped-def]
+def _sigmoid(z):  # type: ignore[no-untyped-def]
     """`1 / (1 + exp(-z))` without overflow."""
     if z >= 0.0:
         return 1.0 / (1.0 + math.exp(-z))
@@ -55,7 +55,7 @@ def sigmoid(z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def softmax(z):  # type: ignore[no-untyped-def]
+def _softmax(z):  # type: ignore[no-untyped-def]
     """Softmax of a row, in place."""
     top = z[0]
     for k in range(1, len(z)):
@@ -66,6 +66,33 @@ def softmax(z):  # type: ignore[no-untyped-def]
         total += z[k]
     for k in range(len(z)):
         z[k] /= total
+
+
+@njit(cache=True)
+def _probabilities(raw, out):  # type: ignore[no-untyped-def]
+    """Sigmoid of one score a row, softmax of more; scalar, so that a row does not depend on its neighbours."""
+    for r in range(raw.shape[0]):
+        if raw.shape[1] == 1:
+            out[r, 1] = _sigmoid(raw[r, 0])
+            out[r, 0] = 1.0 - out[r, 1]
+        else:
+            out[r] = raw[r]
+            _softmax(out[r])
+
+
+def probabilities(raw: np.ndarray) -> np.ndarray:
+    """Uncalibrated probabilities of a booster's raw scores.
+
+    Args:
+        raw: (r,) or (r, 1) for two classes, (r, k) for k > 2.
+
+    Returns:
+        (r, 2) or (r, k) float64; rows sum to 1.
+    """
+    scores = np.ascontiguousarray(raw, np.float64).reshape(len(raw), -1)
+    out = np.empty((len(scores), max(2, scores.shape[1])))
+    _probabilities(scores, out)
+    return out
 
 
 @njit(cache=True)
@@ -91,9 +118,9 @@ def _corrected(method, table, k, x, y, p):  # type: ignore[no-untyped-def]
     """One class's probability, corrected by itself."""
     p = _clip(p)
     if method == _PLATT:
-        q = sigmoid(table[0, k] * (math.log(p) - math.log1p(-p)) + table[1, k])
+        q = _sigmoid(table[0, k] * (math.log(p) - math.log1p(-p)) + table[1, k])
     elif method == _BETA:
-        q = sigmoid(table[0, k] * math.log(p) - table[1, k] * math.log1p(-p) + table[2, k])
+        q = _sigmoid(table[0, k] * math.log(p) - table[1, k] * math.log1p(-p) + table[2, k])
     else:
         q = _between(x, y, p)
     return _clip(q)
@@ -106,7 +133,7 @@ def _apply(method, table, bounds, x, y, p, out):  # type: ignore[no-untyped-def]
             for k in range(p.shape[1]):
                 z = math.log(_clip(p[r, k]))
                 out[r, k] = z / table[0, 0] if method == _TEMPERATURE else table[0, k] * z + table[1, k]
-            softmax(out[r])
+            _softmax(out[r])
         elif p.shape[1] == 2:
             out[r, 1] = _corrected(method, table, 0, x, y, p[r, 1])
             out[r, 0] = 1.0 - out[r, 1]

@@ -13,43 +13,18 @@ from threading import Lock
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
 from features.errors import DamagedError, InternalError
 from features.matrix import Matrix
 
-from .calibration import Calibrator, sigmoid, softmax
+from .calibration import Calibrator, probabilities
 from .targets import Target
 
 NAMES: Final = re.compile(r"^feature_names=(.*)$", re.MULTILINE)
 OUTPUTS: Final = re.compile(r"^num_tree_per_iteration=(\d+)$", re.MULTILINE)
 
 
-@njit(cache=True)
-def _probabilities(raw, out):  # type: ignore[no-untyped-def]
-    """Sigmoid of one score a row, softmax of more; scalar, so that a row does not depend on its neighbours."""
-    for r in range(raw.shape[0]):
-        if raw.shape[1] == 1:
-            out[r, 1] = sigmoid(raw[r, 0])
-            out[r, 0] = 1.0 - out[r, 1]
-        else:
-            out[r] = raw[r]
-            softmax(out[r])
-
-
-def probabilities(raw: np.ndarray) -> np.ndarray:
-    """Uncalibrated probabilities of a booster's raw scores.
-
-    Args:
-        raw: (r,) or (r, 1) for two classes, (r, k) for k > 2.
-
-    Returns:
-        (r, 2) or (r, k) float64; rows sum to 1.
-    """
-    scores = np.ascontiguousarray(raw, np.float64).reshape(len(raw), -1)
-    out = np.empty((len(scores), max(2, scores.shape[1])))
-    _probabilities(scores, out)
-    return out
+__all__ = ["TargetModel", "probabilities"]
 
 
 @dataclass(frozen=True, eq=False)
