@@ -262,3 +262,9 @@ class Calibrator:
 def identity() -> Calibrator:
     """The calibrator that changes nothing."""
     return Calibrator("none", {})
+
+
+def warm() -> None:
+    """Compile the loops, so that the first answer need not wait; numba keeps them on disk."""
+    for p in (probabilities(np.zeros(1)), probabilities(np.zeros((1, 3)))):
+        Calibrator("temperature", {"temperature": 1.0}).apply(p)

@@ -1,6 +1,8 @@
 """Calibrators against scikit-learn, scipy and NumPy, and their independence of the batch."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -165,3 +167,13 @@ def test_a_calibrator_of_other_classes_is_a_fault_of_ours() -> None:
     with pytest.raises(InternalError):
         platt.apply(rows_of(5, 3))
     assert not Calibrator("vector", {"a": [1.0], "b": [0.0]}).fits(2)
+
+
+def test_warming_compiles_all_that_answering_needs() -> None:
+    code = (
+        "import models.calibration as c, numpy as np; c.warm(); before = (len(c._apply.signatures), len(c._probabilities.signatures));"
+        "[k.apply(c.probabilities(np.zeros((5, n)))) for n, k in ((1, c.Calibrator('beta', {'a': [1.0], 'b': [1.0], 'c': [0.0]})),"
+        " (4, c.Calibrator('isotonic', {'x': [[0.0, 1.0]] * 4, 'y': [[0.1, 0.9]] * 4})))];"
+        "assert before == (len(c._apply.signatures), len(c._probabilities.signatures)) == (1, 1)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
