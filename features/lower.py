@@ -172,10 +172,11 @@ class Lowering:
 
     def _group(self, statistic: int, name: str, kinds: Kinds, window: Window) -> int:
         near, far = self.edges(window)
-        register = self._new_register()
         walk = self.groups.setdefault((self.rows[name], self.mask(kinds), near), {})
-        walk.setdefault(far, {})[statistic,] = register
-        return register
+        copies = walk.setdefault(far, {})
+        if (statistic,) not in copies:  # else asked already, by a window that RETENTION cuts to the same
+            copies[statistic,] = self._new_register()
+        return copies[statistic,]
 
     def _sessions(self, feature: algebra.Sessions) -> int:
         near, far = self.edges(feature.window)
@@ -215,5 +216,6 @@ class Lowering:
             case "median":
                 return self._finish(EXTREME, (slot("median"),), (2 * DAY,))
             case "deviation":
-                places["deviation"] = self._new_register()
+                if "deviation" not in places:
+                    places["deviation"] = self._new_register()
                 return places["deviation"]

@@ -1,0 +1,172 @@
+"""The algebra read naively: one question, one person, one cutoff at a time, in plain Python.
+
+Written from the docstring of `features/algebra.py` and from nothing else; it shares the dataclasses and the constants of
+the event with the product, and no code. Events are dictionaries with the columns of the `events` table.
+"""
+
+import math
+import statistics
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from features import algebra as ask
+from features.events import DAY, SESSION_GAP
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNIT = {"value": 10_000, "quantity": 10_000, "discount": 10_000, "rating": 10_000, "dwell": 1000}
+Answer = float | str | None
+
+
+def answer(feature: ask.Feature, events: list[dict], cutoff: int, *, retention: int, timezone: str) -> Answer:
+    """The answer to a feature for one person's events, given in any order and with repeated keys."""
+    if isinstance(feature, ask.Ratio):
+        a = answer(feature.numerator, events, cutoff, retention=retention, timezone=timezone)
+        b = answer(feature.denominator, events, cutoff, retention=retention, timezone=timezone)
+        return a / b if b != 0 else math.nan
+    if isinstance(feature, ask.Trend):
+        a = answer(feature.short, events, cutoff, retention=retention, timezone=timezone)
+        b = answer(feature.long, events, cutoff, retention=retention, timezone=timezone)
+        days = [(part.window.stop - part.window.start) / DAY for part in (feature.short, feature.long)]
+        return (a / days[0]) / (b / days[1]) if b != 0 else math.nan
+    return elementary(feature, seen(events, cutoff, retention, ask.is_forward(feature)), cutoff, ZoneInfo(timezone))
+
+
+def seen(events: list[dict], cutoff: int, retention: int, forward: bool) -> list[dict]:
+    """The history in order, equal keys once, and of it what may be seen."""
+    first: dict[tuple[int, int], dict] = {}
+    for event in events:
+        event = event | {"arrived_at": max(event["ts"], event["ts"] if event["arrived_at"] is None else event["arrived_at"])}
+        key = (event["key_hi"], event["key_lo"])
+        if key not in first or event["arrived_at"] < first[key]["arrived_at"]:
+            first[key] = event
+    history = sorted(first.values(), key=lambda event: (event["ts"], event["key_hi"], event["key_lo"]))
+    if forward:
+        return [e for e in history if cutoff <= e["ts"] < cutoff + retention]
+    return [e for e in history if cutoff - retention <= e["ts"] < cutoff and e["arrived_at"] < cutoff]
+
+
+def local(ts: int, zone: ZoneInfo) -> datetime:
+    return (EPOCH + timedelta(microseconds=ts)).astimezone(zone)
+
+
+def value_of(event: dict, field: str, zone: ZoneInfo) -> object:
+    """A coded or calendar field."""
+    if field == "day":
+        return local(event["ts"], zone).date()
+    if field == "hour":
+        return local(event["ts"], zone).hour
+    if field == "weekday":
+        return local(event["ts"], zone).weekday()
+    return event[field]
+
+
+def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneInfo) -> Answer:
+    def of(kinds: tuple[str, ...]) -> list[dict]:
+        return [e for e in history if not kinds or e["kind"] in kinds]
+
+    def inside(ts: int) -> bool:
+        return cutoff + q.window.start <= ts < cutoff + q.window.stop
+
+    if isinstance(q, ask.Age):
+        times = [e["ts"] for e in of(q.kinds)]
+        return (cutoff - max(times)) / DAY if times else math.nan
+    if isinstance(q, ask.Tenure):
+        times = [e["ts"] for e in of(q.kinds)]
+        return (cutoff - min(times)) / DAY if times else math.nan
+    if isinstance(q, ask.Sessions):
+        return sessions(q, of(q.kinds), inside)
+    if isinstance(q, ask.Abandoned):
+        return abandoned(history, inside)
+    if isinstance(q, ask.Transition):
+        return float(
+            sum(
+                a["kind"] == q.before and b["kind"] == q.after and b["ts"] - a["ts"] < SESSION_GAP and inside(b["ts"])
+                for a, b in zip(history, history[1:], strict=False)
+            )
+        )
+    events = [e for e in of(q.kinds) if inside(e["ts"])]
+    if isinstance(q, ask.Count):
+        return float(len(events))
+    if isinstance(q, ask.Until):
+        return (min(e["ts"] for e in events) - cutoff) / DAY if events else math.nan
+    if isinstance(q, ask.Gaps):
+        return gaps(q, events, zone)
+    if isinstance(q, ask.Share):
+        hits = [q.start <= value_of(e, q.field, zone) < q.stop for e in events]
+        return sum(hits) / len(hits) if hits else math.nan
+    values = [v for e in events if (v := value_of(e, q.field, zone)) is not None]
+    if isinstance(q, ask.Sum):
+        return sum(values) / UNIT[q.field]
+    if isinstance(q, ask.Distinct):
+        return float(len(set(values)))
+    if isinstance(q, ask.Repeat):
+        return float(max(Counter(values).values(), default=0))
+    if not values:
+        return None if isinstance(q, ask.CATEGORICAL) else math.nan
+    if isinstance(q, ask.Mean):
+        return sum(values) / (len(values) * UNIT[q.field])
+    if isinstance(q, ask.Max):
+        return max(values) / UNIT[q.field]
+    if isinstance(q, ask.Min):
+        return min(values) / UNIT[q.field]
+    if isinstance(q, ask.TopShare):
+        return max(Counter(values).values()) / len(values)
+    if isinstance(q, ask.Entropy):
+        return -math.fsum(n / len(values) * math.log(n / len(values)) for n in Counter(values).values())
+    if isinstance(q, ask.First):
+        return values[0]
+    if isinstance(q, ask.Last):
+        return values[-1]
+    assert isinstance(q, ask.Favorite)
+    latest = {value: place for place, value in enumerate(values)}
+    counts = Counter(values)
+    return max(counts, key=lambda value: (counts[value], latest[value]))
+
+
+def sessions(q: ask.Sessions, events: list[dict], inside) -> float:
+    runs: list[list[int]] = []
+    for event in events:
+        if not runs or event["ts"] - runs[-1][-1] >= q.gap:
+            runs.append([])
+        runs[-1].append(event["ts"])
+    runs = [run for run in runs if inside(run[0])]
+    if q.statistic == "count":
+        return float(len(runs))
+    if not runs:
+        return math.nan
+    if q.statistic == "mean_events":
+        return sum(len(run) for run in runs) / len(runs)
+    if q.statistic == "max_events":
+        return float(max(len(run) for run in runs))
+    return sum(run[-1] - run[0] for run in runs) / (len(runs) * 1_000_000)
+
+
+def abandoned(history: list[dict], inside) -> float:
+    items = {e["item"] for e in history if e["kind"] == "cart" and e["item"] is not None and inside(e["ts"])}
+    left = 0
+    for item in items:
+        carted = max(e["ts"] for e in history if e["kind"] == "cart" and e["item"] == item and inside(e["ts"]))
+        left += not any(e["kind"] == "purchase" and e["item"] == item and e["ts"] >= carted for e in history)
+    return float(left)
+
+
+def gaps(q: ask.Gaps, events: list[dict], zone: ZoneInfo) -> float:
+    if q.distinct_days:
+        first: dict[object, dict] = {}
+        for event in events:
+            first.setdefault(value_of(event, "day", zone), event)
+        events = sorted(first.values(), key=lambda e: e["ts"])
+    times = [e["ts"] for e in events]
+    between = [b - a for a, b in zip(times, times[1:], strict=False)]
+    if q.statistic == "deviation":
+        return statistics.pstdev([gap / DAY for gap in between]) if len(between) >= 2 else math.nan
+    if not between:
+        return math.nan
+    if q.statistic == "mean":
+        return sum(between) / (len(between) * DAY)
+    if q.statistic == "max":
+        return max(between) / DAY
+    between.sort()
+    n = len(between)
+    return (between[(n - 1) // 2] + between[n // 2]) / (2 * DAY)

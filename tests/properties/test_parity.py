@@ -1,0 +1,108 @@
+"""Kernel and oracle agree on generated histories, whatever is asked."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from features import algebra as ask
+from features.events import DAY, SECOND
+from features.histories import Histories
+from features.matrix import Matrix, evaluate, grid
+from features.program import compile_program
+from tests.oracle import answer
+from tests.strategies import ASKED, KINDS, Shop, programs, shops
+
+CLOSE = (ask.Entropy, ask.Gaps)
+
+
+def compiled(shop: Shop, asked: dict[str, ask.Feature]):
+    return compile_program(asked, kinds=ASKED, retention_days=shop.retention_days, timezone=shop.zone)
+
+
+def matrix_of(shop: Shop, asked: dict[str, ask.Feature], threads: int | None = 1) -> tuple[Histories, Matrix]:
+    histories = shop.histories
+    return histories, evaluate(compiled(shop, asked), histories, *grid(len(histories), shop.cutoffs), threads)
+
+
+def differences(shop: Shop, asked: dict[str, ask.Feature]) -> list[str]:
+    """Where the kernel answers otherwise than the oracle."""
+    histories, matrix = matrix_of(shop, asked)
+    users = histories.users.to_pylist()
+    found = []
+    for row in range(len(matrix)):
+        user, cutoff = users[matrix.person[row]], int(matrix.cutoff[row])
+        for name, feature in asked.items():
+            right = answer(feature, shop.of(user), cutoff, retention=shop.retention_days * DAY, timezone=shop.zone)
+            got = matrix.texts[name][row].as_py() if name in matrix.texts else matrix.column(name)[row]
+            if not same(feature, got, right):
+                found.append(f"{feature} at {cutoff}: {got!r}, not {right!r}")
+    return found
+
+
+def same(feature: ask.Feature, got: object, right: object) -> bool:
+    if isinstance(got, str) or got is None:
+        return got == right
+    if math.isnan(got) or math.isnan(right):
+        return math.isnan(got) and math.isnan(right)
+    close = any(isinstance(part, ask.Entropy) or (isinstance(part, ask.Gaps) and part.statistic == "deviation") for part in ask.parts(feature))
+    return math.isclose(got, right, rel_tol=1e-9, abs_tol=1e-9) if close else got == right
+
+
+@given(shops(), programs())
+def test_kernel_and_oracle_agree(shop: Shop, asked: dict[str, ask.Feature]) -> None:
+    assert not differences(shop, asked)
+
+
+@given(shops(), programs())
+def test_threads_and_single_rows_change_no_bit(shop: Shop, asked: dict[str, ask.Feature]) -> None:
+    import features.matrix as module
+
+    program, histories = compiled(shop, asked), shop.histories
+    person, cutoff = grid(len(histories), shop.cutoffs)
+    whole = evaluate(program, histories, person, cutoff, 1)
+    before = module.ROWS_A_THREAD
+    module.ROWS_A_THREAD = 1
+    try:
+        parallel = evaluate(program, histories, person, cutoff, 2)
+    finally:
+        module.ROWS_A_THREAD = before
+    assert parallel.values.tobytes() == whole.values.tobytes()
+    assert parallel.texts == whole.texts
+    for row in range(len(person)):
+        alone = evaluate(program, histories.take(person[row : row + 1]), np.zeros(1, np.int64), cutoff[row : row + 1])
+        one = whole.take(np.array([row]))
+        assert alone.values.tobytes() == one.values.tobytes()
+        assert alone.texts == one.texts
+    back = np.arange(len(person))[::-1]
+    turned = evaluate(program, histories, person[back], cutoff[back], 1)
+    assert turned.values.tobytes() == whole.take(back).values.tobytes()
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_person_with_ten_thousand_events(forward: bool) -> None:
+    rng = np.random.default_rng(5)
+    cutoff = 1_750_000_000_000_000
+    ts = cutoff + rng.integers(-30 * DAY, 30 * DAY, 10_000) // SECOND * SECOND
+    letters = np.array(["a", "b", "c", "d", None], object)
+    rows = [
+        {
+            "user_id": "u", "ts": int(ts[i]), "arrived_at": int(ts[i] + rng.integers(0, 2) * DAY), "kind": KINDS[rng.integers(6)],
+            "key_hi": int(rng.integers(-3000, 3000)), "key_lo": 0, "item": f"i{rng.integers(900)}",
+            "category": letters[rng.integers(5)], "channel": None, "campaign": None, "page": None, "referrer": None,
+            "value": int(rng.integers(1, 10**7)), "quantity": None, "discount": None, "rating": None, "dwell": None,
+            "text": None, "properties": None,
+        }
+        for i in range(10_000)
+    ]  # fmt: skip
+    window = ask.ahead(20) if forward else ask.back(20)
+    every = [
+        ask.Count(("view",), window), ask.Sum("value", (), window), ask.Mean("value", ("cart", "view"), window),
+        ask.Distinct("item", (), window), ask.Entropy("item", (), window), ask.Favorite("category", (), window),
+        ask.Repeat("item", ("view",), window), ask.Gaps((), "median", window), ask.Gaps((), "deviation", window, True),
+        ask.Sessions("mean_events", (), window), ask.Abandoned(window), ask.Transition("view", "cart", window),
+        ask.Distinct("day", (), window), ask.First("category", (), window),
+    ]  # fmt: skip
+    shop = Shop(rows, "America/New_York", 25, [cutoff])
+    assert not differences(shop, {f"f{n}": feature for n, feature in enumerate(every)})
