@@ -42,7 +42,7 @@ AT_SURVEYS: Final = AT_COMPLAINTS + len(COMPLAINTS)
 AT_NOTICES: Final = AT_SURVEYS + len(SURVEYS)
 
 PROPERTIES: Final = (
-    *(json.dumps({"results": n}) for n in (0, 3, 8, 15, 24, 24, 24, 24)),
+    *(json.dumps({"results": n}) for n in (0, 3, 8, 15, 24, 48, 72, 96)),
     *(json.dumps({"to": to}) for to in ("wechat", "weibo", "link")),
     *(json.dumps({"reason": why}) for why in ("size", "quality", "changed_mind")),
     *(json.dumps({"topic": topic}) for topic in ("delivery", "service", "product")),
@@ -92,5 +92,6 @@ def papers(seed: int, users: np.ndarray) -> Papers:
 
 
 def coded(codes: np.ndarray, words: tuple[str, ...]) -> pa.DictionaryArray:
-    """Words by code, null for -1."""
+    """Words by code, null for -1; the words must differ, or Parquet writes them in no fixed way."""
+    assert len(set(words)) == len(words)
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(words, pa.string()))
