@@ -4,7 +4,7 @@ An `EventLog` is one snapshot, taken at first use: many buckets read from one ob
 does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes, compact, delta, flat
-from .arrivals import fresh, keyed
+from .arrivals import Fresh, fresh, keyed
 from .compact import Compacted
 from .delta import Part, Snapshot
 from .errors import NotReadyError
@@ -25,7 +25,7 @@ from .progress import progress, track
 from .rows import read_rows
 from .spill import Spill
 from .union import concatenate, empty, thin, union
-from .workspace import Workspace
+from .workspace import Facts, Workspace
 
 FIELDS: Final = (*NUMBER_FIELDS, *CODED_FIELDS)
 
@@ -43,6 +43,9 @@ class Appended:
     accepted: int = 0
     duplicate: int = 0
     conflict: int = 0
+
+    def __add__(self, news: Fresh) -> "Appended":
+        return Appended(self.accepted + len(news.rows), self.duplicate + news.duplicate, self.conflict + news.conflict)
 
 
 class EventLog:
@@ -135,32 +138,44 @@ class EventLog:
         Raises:
             InputError: A chunk is no table of events; nothing was added.
         """
-        facts = self.workspace.facts
         self.refresh()
-        accepted = duplicate = conflict = 0
+        appended = Appended()
         written: list[Part] = []
         try:
             with Spill(self.workspace.events.parent) as spill:
-                with progress("Sorting events", total) as advance:
-                    for batch in batches:
-                        rows = keyed(batch, facts.kinds, arrived_at)
-                        spill.add(rows, bucket_of(rows["user_id"], facts.buckets))
-                        advance(len(rows))
-                for bucket, rows in track("Writing events", spill.drain(), len(spill.buckets())):
-                    parts = self.events.of(bucket)
-                    news = fresh(rows, flat.keys(parts), partial(flat.rows_at, parts))
-                    duplicate, conflict = duplicate + news.duplicate, conflict + news.conflict
-                    accepted += len(news.rows)
+                for bucket, news in self.sift(batches, self.workspace.facts, arrived_at, spill, total):
+                    appended += news
                     if len(news.rows):
                         written.append(flat.write(self.workspace, bucket, news.rows))
             if written:
-                delta.commit(self.workspace.events, EVENTS, written, note={"rows": accepted})
+                delta.commit(self.workspace.events, EVENTS, written, note={"rows": appended.accepted})
         except BaseException:
             if delta.snapshot(self.workspace.events).version == self.version:
                 delta.discard(written)
             raise
         self.refresh()
-        return Appended(accepted, duplicate, conflict)
+        return appended
+
+    def sift(
+        self, batches: Iterable[pa.Table], facts: Facts, arrived_at: int | None, spill: Spill, total: int | None = None
+    ) -> Iterator[tuple[int, Fresh]]:
+        """What an append would add, bucket by bucket; nothing is written but in `spill`.
+
+        Args:
+            batches: As `append` takes them.
+            facts: The workspace's, as they are or would be.
+            arrived_at: As `append` takes it.
+            spill: Where rows are put aside.
+            total: Number of rows, where known, for the progress bar.
+        """
+        with progress("Sorting events", total) as advance:
+            for batch in batches:
+                rows = keyed(batch, facts.kinds, arrived_at)
+                spill.add(rows, bucket_of(rows["user_id"], facts.buckets))
+                advance(len(rows))
+        for bucket, rows in track("Writing events", spill.drain(), len(spill.buckets())):
+            parts = self.events.of(bucket)
+            yield bucket, fresh(rows, flat.keys(parts), partial(flat.rows_at, parts))
 
     def flat(self, bucket: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The events as they are, of one bucket or of all; sorted within an append's bucket only."""

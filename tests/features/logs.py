@@ -9,6 +9,7 @@ import pyarrow as pa
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from features.compact import cover
 from features.events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
 from features.log import EventLog
 from features.workspace import Facts, Workspace
@@ -163,3 +164,9 @@ def assert_reads(log, kinds=KINDS):
         people |= events_in(histories, kinds)
     assert people == flat
     assert log.n_events == sum(map(len, flat.values()))  # nothing is in the log twice
+
+
+def covers(log):
+    """Is every bucket read from its file of histories alone?"""
+    found = [cover(log.histories.of(b), log.events.of(b)) for b in log.buckets() if log.events.of(b)]
+    return all(part is not None and not added for part, added in found)

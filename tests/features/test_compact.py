@@ -20,7 +20,7 @@ from features.errors import DamagedError
 from features.events import NULL
 from features.log import EventLog
 
-from .logs import actions, assert_reads, events_in, few, invent, make, tables, told
+from .logs import actions, assert_reads, covers, events_in, few, invent, make, tables, told
 
 
 @pytest.fixture
@@ -30,12 +30,6 @@ def log(tmp_path):
 
 def files(log):
     return sorted(part.path.name for part in log.histories.parts)
-
-
-def covers(log):
-    """Is every bucket read from its file of histories alone?"""
-    found = [features.compact.cover(log.histories.of(b), log.events.of(b)) for b in log.buckets() if log.events.of(b)]
-    return all(part is not None and not added for part, added in found)
 
 
 @few
