@@ -28,7 +28,8 @@ def ensure(workspace: Workspace, *, look_again: bool = False) -> TagSet:
 
     Args:
         workspace: Whose tags, log and cut points.
-        look_again: Also look again which kinds and fields the log has; cut points stay as they are.
+        look_again: Also look again which kinds and fields the log has; cut points stay as they are, except those that
+            nobody was there to fit on.
 
     Raises:
         SpecError: A definition is wrong.
@@ -66,7 +67,8 @@ def fit(tags: TagSet, log: EventLog, facts: Facts, at: int) -> Frozen:
         facts: The shop's.
         at: The cutoff, microseconds UTC.
     """
-    wanted = [name for name in tags.tags if tags.tags[name].tiers and name not in tags.frozen.cuts]
+    have = tags.frozen.cuts
+    wanted = [name for name, tag in tags.tags.items() if tag.tiers and not (name in have and have[name].tiers)]
     asked = {feature for name in wanted for feature in tier_features(tags, name)}
     program = None
     if asked:
@@ -87,11 +89,10 @@ def fit(tags: TagSet, log: EventLog, facts: Facts, at: int) -> Frozen:
             columns = PersonColumns(matrix, at, facts.timezone)
             for name in wanted:
                 found[name].append(_values(tags, name, columns))
-    cuts = {name: quantiles(tags, name, parts, at) for name, parts in found.items()}
     kinds = {field: frozenset(facts.kinds[code] for code in np.flatnonzero(which)) for field, which in seen.items()}
     return replace(
         tags.frozen,
-        cuts=dict(tags.frozen.cuts) | {name: one for name, one in cuts.items() if one is not None},
+        cuts=have | {name: quantiles(tags, name, parts, at) for name, parts in found.items()},
         at=at,
         kinds=kinds.pop("", frozenset()),
         fields={field: some for field, some in kinds.items() if some},
@@ -104,7 +105,7 @@ def tier_features(tags: TagSet, name: str) -> set[str]:
     return {tier.feature for tier in tags.tags[name].tiers.values()} | set(among.names if among else ())
 
 
-def quantiles(tags: TagSet, name: str, parts: list[dict[str, np.ndarray]], at: int) -> Cuts | None:
+def quantiles(tags: TagSet, name: str, parts: list[dict[str, np.ndarray]], at: int) -> Cuts:
     """A tag's cut points: values that persons have (the inverse of the empirical distribution), so that none is made up.
 
     Args:
@@ -114,15 +115,16 @@ def quantiles(tags: TagSet, name: str, parts: list[dict[str, np.ndarray]], at: i
         at: The cutoff.
 
     Returns:
-        None where a tier has nobody with a value.
+        Without tiers where one of them has nobody with a value.
     """
-    tiers, users = {}, 0
+    tiers: dict[str, tuple[float, ...]] = {}
+    users = 0
     for key, tier in tags.tags[name].tiers.items():
         values = np.concatenate([part[key] for part in parts] or [np.empty(0)])
         users = max(users, len(values))
         values = values[~np.isnan(values)]
         if not len(values):
-            return None
+            return Cuts(at, users, {}, tags.tier_digest(name))
         tiers[key] = tuple(np.quantile(values, tier.quantiles, method="inverted_cdf").tolist())
     return Cuts(at, users, tiers, tags.tier_digest(name))
 

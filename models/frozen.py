@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.algebra import Abandoned, Elementary, Feature, Transition, parts
-from features.errors import DamagedError, FormatError
+from features.errors import DamagedError, FormatError, InputError
 from features.events import CODED_FIELDS, NUMBER_FIELDS
 from features.instants import parse_instant, to_iso
 from features.workspace import write_json
@@ -26,7 +26,7 @@ class Cuts:
     Attributes:
         at: The cutoff of the features, microseconds UTC.
         users: Number of persons they were fitted on.
-        tiers: Cut points by tier, ascending.
+        tiers: Cut points by tier, ascending; none where nobody was there to fit them on.
         digest: Of what they rest on (`TagSet.tier_digest`).
     """
 
@@ -119,7 +119,7 @@ class Frozen:
             if data["format"] != FORMAT:
                 raise FormatError(f"{path} has format {data['format']!r}; this version reads format {FORMAT}.")
             return cls.from_json(data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise DamagedError(
                 f"{path} cannot be read ({error}). Remove it: the cut points are then fitted anew."
             ) from error

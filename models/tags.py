@@ -170,13 +170,9 @@ def _lacking(tag: Tag, plan: Plan, features: Mapping[str, Feature], frozen: Froz
         if missing:
             return f"it reads {name}, and {missing}"
     if tag.tiers and tag.name not in frozen.cuts:
-        return (
-            "its cut points have not been fitted: train, or score, once"
-            if frozen.at is None
-            else (
-                f"its cut points could not be fitted: nobody is among those it is defined for ({tag.among or 'everybody'})"
-            )
-        )
+        return "its cut points have not been fitted: train, or score, once"
+    if tag.tiers and not frozen.cuts[tag.name].tiers:
+        return f"nobody was there to fit its cut points on ({tag.among or 'everybody'})"
     return ""
 
 

@@ -105,7 +105,7 @@ def seen(histories: Histories, now: int, retention: int) -> np.ndarray:
     return some
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def pair(bundle: Bundle, tags: TagSet) -> tuple[TagSet, dict[str, str]]:
     """What a tag set can assign with a bundle.
 

@@ -53,9 +53,9 @@ def invent(n, seed=0):
             values[:, place] *= 8
         if "age" in name or "tenure" in name or "rate" in name or "mean" in name:
             values[rng.random(n) < 0.2, place] = np.nan
-        if name in {"entry_channel", "favorite_category_90d"}:
-            codes = np.where(rng.random(n) < 0.1, -1, rng.integers(0, 7, n))
-            texts[name] = pa.array([None if code < 0 else f"类{code}" for code in codes], pa.string())
+        if name in {"entry_channel", "entry_campaign", "favorite_category_90d"}:
+            words = ("henan", "河南英语", "friend", "类1", "类2", None)
+            texts[name] = pa.array([words[code] for code in rng.integers(0, 6, n)], pa.string())
             values[:, place] = np.nan
     matrix = Matrix(np.arange(n), np.full(n, NOW), names, values, texts)
     probabilities = {"stage_7d": rng.dirichlet([2, 1, 1, 1], n), "churn_30d": rng.dirichlet([2, 2], n)}
@@ -99,14 +99,14 @@ def by_hand(f, churn, known):
     if not known:
         return found
     for value, holds in {
-        "lost": least("event_age", 90),
-        "dormant": least("event_tenure", 30) and least("event_age", 30) and below("event_age", 90),
-        "active": least("event_tenure", 30) and below("event_age", 30),
-        "new": below("event_tenure", 30),
+        "lost": f("activity_age") is None or f("activity_age") >= 90,
+        "dormant": least("activity_tenure", 30) and least("activity_age", 30) and below("activity_age", 90),
+        "active": least("activity_tenure", 30) and below("activity_age", 30),
+        "new": below("activity_tenure", 30),
     }.items():
         if holds:
             found["lifecycle"] = value
-    if least("purchase_count_365d", 1) and least("event_age", 30):
+    if least("purchase_count_365d", 1) and least("activity_age", 30):
         found["idle_customer"] = "yes"
     if f("purchase_age") is not None:
         shift = 8 * 3_600_000_000
@@ -136,6 +136,10 @@ def by_hand(f, churn, known):
         found["loyal"] = "yes"
     if f("abandoned_7d") >= 1 and least("cart_age", 1):
         found["cart_abandoned"] = "yes"
+    if f("entry_campaign") in {"henan", "河南英语"}:
+        found["region"] = "henan"
+    if f("entry_campaign") == "河南英语":
+        found["course"] = "english"
     for tag, name in {"favourite_category": "favorite_category_90d", "acquisition_channel": "entry_channel"}.items():
         if f(name) is not None:
             found[tag] = f(name)
@@ -202,7 +206,7 @@ def test_only_some_tags_are_the_same_as_among_all():
 
 def test_layers_are_disjoint_and_sum_to_the_base():
     matrix, probabilities, known = invent(2000, seed=3)
-    for name in ("event_age", "event_tenure"):
+    for name in ("activity_age", "activity_tenure"):
         column = matrix.column(name)
         column[np.isnan(column)] = 50.0  # whoever is known has an event
     for block in assigned(matrix, probabilities, known, ["lifecycle", "frequency"]).blocks:

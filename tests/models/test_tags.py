@@ -76,7 +76,7 @@ def test_the_starter_tags_cover_what_the_field_asks_for():
     titles = {tag.title.zh for tag in tags.values()} | {value.title.zh for tag in tags.values() for value in tag.values}
     assert titles >= {
         "价格敏感型", "高消费能力", "忠诚客户", "黄金会员", "高频客户", "低频客户", "潜在客户", "新注册", "活跃", "沉默",
-        "RFM等级", "入口渠道", "偏好品类", "流失风险", "意向阶段", "T+7", "加购未买",
+        "RFM等级", "入口渠道", "偏好品类", "流失风险", "意向阶段", "T+7", "加购未买", "河南", "英语",
     }  # fmt: skip
     assert {tag.category for tag in tags.values()} <= set(CATEGORIES)
     assert all(tag.assigned for tag in tags.values())
@@ -333,8 +333,9 @@ def test_cut_points_stay_with_the_definition_they_were_fitted_for(tmp_path):
     assert retitled.unassigned == {}
     for change in [("[0.5]", "[0.6]"), ("[0.5] }", '[0.5], order = "falling" }'), ("view_count_30d", "view_count_7d")]:
         assert "tiered" in load_tags(written(tmp_path, TIERED.replace(*change)), frozen=frozen).unassigned
-    nobody = load_tags(written(tmp_path, TIERED), frozen=Frozen({}, 5, frozenset({"view"}), {}))
-    assert "nobody is among those" in nobody.unassigned["tiered"]
+    cuts = {"tiered": Cuts(5, 0, {}, tags.tier_digest("tiered"))}
+    nobody = load_tags(written(tmp_path, TIERED), frozen=Frozen(cuts, 5, frozenset({"view"}), {}))
+    assert nobody.unassigned["tiered"] == "nobody was there to fit its cut points on (everybody)"
 
 
 def test_the_definition_of_a_feature_is_part_of_what_cut_points_rest_on(tmp_path):
