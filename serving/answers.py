@@ -1,7 +1,7 @@
 """What the service answers, without HTTP: bodies that were read in, JSON objects out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from .live import Holder, Live
 from .past import from_log, is_within
 from .requests import EventsRequest, Frame, ScoreRequest, TagsRequest, events_table
 from .score import score
+
+FEW_USERS: Final = 8
 
 
 class Answers:
@@ -61,6 +63,15 @@ class Answers:
             found["users"] = [by_id[user] for user in request.user_ids]
         return found
 
+    def is_quick(self, request: TagsRequest) -> bool:
+        """Is it answered in a few milliseconds: few users, from the store, no reasons?"""
+        retention = self.holder.live.bundle.facts.retention_days * DAY
+        return (
+            len(request.user_ids) <= FEW_USERS
+            and not request.explain
+            and (request.as_of is None or request.as_of - retention >= self.store.standing().floor)
+        )
+
     def score(self, request: ScoreRequest) -> dict[str, Any]:
         """The tags of the users of these events, as if they were all that ever happened; nothing is kept."""
         live = self.holder.live
@@ -74,19 +85,30 @@ class Answers:
         places = pa.compute.index_in(order, value_set=histories.users).to_numpy().astype(np.int64)
         return self._answer(live, histories.take(places), now, request.explain, None)
 
-    def post(self, request: EventsRequest) -> dict[str, int]:
-        """Keep events: on the disk, and seen by the next `tags`, when this returns."""
-        events = events_table(request.events, self.facts.kinds)
-        users = [event.user_id for event in request.events]
+    def post(self, requests: Sequence[EventsRequest]) -> list[dict[str, int]]:
+        """Keep events: on the disk, and seen by the next `tags`, when this returns.
+
+        Args:
+            requests: Several callers', in the order in which they came; an event that several post is the first one's.
+
+        Returns:
+            What became of each request's events: how many were accepted, how many duplicates.
+        """
+        posted = [event for request in requests for event in request.events]
+        events = events_table(posted, self.facts.kinds)
+        users = [event.user_id for event in posted]
         histories, standing = self.store.read(list(dict.fromkeys(users)), ())
-        known = is_within(histories, users, events["key_hi"].to_numpy(), events["key_lo"].to_numpy())
+        new = ~is_within(histories, users, events["key_hi"].to_numpy(), events["key_lo"].to_numpy())
         arrived = self.clock.arrival(events["ts"].to_numpy(), standing.last_ts)
         place = events.column_names.index("arrived_at")
         events = events.set_column(place, events.schema.field(place), pa.array(arrived))
-        new = self.journal.append(events.filter(pa.array(~known))) if not known.all() else np.empty(0, bool)
+        if new.any():
+            new[new] = self.journal.append(events.filter(pa.array(new)))
         follow(self.workspace, self.store, self.journal, self.clock)
-        accepted = int(new.sum())
-        return {"accepted": accepted, "duplicate": len(users) - accepted}
+        bounds = np.cumsum([len(request.events) for request in requests])[:-1]
+        return [
+            {"accepted": int(part.sum()), "duplicate": int(len(part) - part.sum())} for part in np.split(new, bounds)
+        ]
 
     def model(self) -> dict[str, Any]:
         """What answers, by which clock, from which log."""

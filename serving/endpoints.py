@@ -25,6 +25,7 @@ from .answers import Answers
 from .body import read_body, read_fields
 from .middleware import OUT
 from .openapi import DOCS_PAGE, document
+from .posting import Posting
 from .requests import EventsRequest, ScoreRequest, TagsRequest
 
 FOLLOW_SECONDS: Final = 0.5
@@ -40,13 +41,15 @@ logger = logging.getLogger("intently.serving")
 class Desk:
     """What the routes share in one process.
 
-    LightGBM and the kernel run on one thread, so that a large request does not keep the process from answering for its
-    health; posted events are written on another.
+    What takes a few milliseconds is answered where it is read: handing it to another thread would take longer (each
+    waits for the interpreter's lock). Larger requests are scored on one thread, so that the process goes on answering, and
+    posted events are written on another.
     """
 
     answers: Answers | None = None
     scoring: ThreadPoolExecutor | None = None
     writing: ThreadPoolExecutor | None = None
+    posting: Posting | None = None
 
     @property
     def ready(self) -> Answers:
@@ -73,14 +76,17 @@ def application(desk: Desk) -> Starlette:
 
     async def tags(request: Request) -> Response:
         answers = desk.ready
-        asked = read_body(TagsRequest, await request.body(), answers.frame())
-        return _counted(await desk.score(lambda: answers.tags(asked)))
+        return _counted(await tagged(answers, read_body(TagsRequest, await request.body(), answers.frame())))
+
+    async def tagged(answers: Answers, asked: TagsRequest) -> dict[str, Any]:
+        if answers.is_quick(asked):
+            return answers.tags(asked)
+        return await desk.score(lambda: answers.tags(asked))
 
     async def tags_of_one(request: Request) -> Response:
         answers = desk.ready
         fields = _query(request) | {"user_ids": [request.path_params["user_id"]]}
-        asked = read_fields(TagsRequest, fields, answers.frame())
-        return _counted(await desk.score(lambda: answers.tags(asked)))
+        return _counted(await tagged(answers, read_fields(TagsRequest, fields, answers.frame())))
 
     async def score(request: Request) -> Response:
         answers = desk.ready
@@ -90,7 +96,8 @@ def application(desk: Desk) -> Starlette:
     async def events(request: Request) -> Response:
         answers = desk.ready
         asked = read_body(EventsRequest, await request.body(), answers.frame())
-        found = await desk.write(lambda: answers.post(asked))
+        assert desk.posting is not None
+        found = await desk.posting.post(asked, answers.post)
         for result, n in found.items():
             metrics.events.labels(result=result).inc(n)
         return _json(found)
@@ -117,6 +124,7 @@ def application(desk: Desk) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         desk.scoring = ThreadPoolExecutor(1, "scoring")
         desk.writing = ThreadPoolExecutor(1, "writing")
+        desk.posting = Posting(desk.writing)
         watch = asyncio.create_task(_watch(desk))
         yield
         watch.cancel()

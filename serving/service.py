@@ -27,6 +27,8 @@ CLOCK = "INTENTLY_CLOCK"
 HOSTS = "INTENTLY_SERVE_HOSTS"
 GRACE_SECONDS = 8
 """Requests under way have this long to end."""
+SWITCH_SECONDS = 0.001
+"""How soon a thread that computes lets the one that answers have the interpreter; five times as soon as usual."""
 DESK = Desk()
 
 
@@ -68,6 +70,7 @@ def main(arguments: list[str]) -> int:
     """`FD`: one worker, answering on a socket that its supervisor has bound."""
     import uvicorn
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         SERVICE.to_asgi(),
         log_level="warning",

@@ -30,7 +30,7 @@ def tags(answers, *users, as_of=None):
 
 
 def post(answers, *events):
-    return answers.post(EventsRequest.model_validate({"events": list(events)}, context=answers.frame()))
+    return answers.post([EventsRequest.model_validate({"events": list(events)}, context=answers.frame())])[0]
 
 
 def event(event_id, ts, user="guest", kind="view"):
@@ -97,6 +97,18 @@ def test_a_store_that_stumbles_after_the_journal_catches_up(shop_copy, monkeypat
             post(answers, event("n1", END))
     assert post(answers, event("n1", END)) == {"accepted": 0, "duplicate": 1}
     assert tags(answers, "guest")["users"][0]["known"]
+    answers.close()
+
+
+def test_callers_who_share_a_transaction_are_counted_apart(shop_copy):
+    answers = opened(shop_copy, LOG)
+    bodies = [[event("n1", END), event("n2", END)], [event("n2", END)], [event("n3", END), event("n1", END)]]
+    requests = [EventsRequest.model_validate({"events": body}, context=answers.frame()) for body in bodies]
+    assert answers.post(requests) == [
+        {"accepted": 2, "duplicate": 0},
+        {"accepted": 0, "duplicate": 1},
+        {"accepted": 1, "duplicate": 1},
+    ]
     answers.close()
 
 
