@@ -69,7 +69,7 @@ def assign(
             if tag.reading is not None:
                 if name in predictions:
                     blocks[name] = predicted(tag, tag.reading, predictions[name], known)
-                    columns.put_tag(name, _coded(blocks[name], len(known)))
+                columns.put_tag(name, _coded(blocks.get(name), len(known)))
                 continue
             if tag.tiers:
                 columns.put_tiers(tag, tags.frozen.cuts[name].tiers)
@@ -144,7 +144,10 @@ def bounds(values: tuple[Value, ...], reading: Reading, base_rate: float) -> np.
     return np.minimum(below * base_rate, most)
 
 
-def _coded(block: Block, n: int) -> Coded:
+def _coded(block: Block | None, n: int) -> Coded:
+    """A tag as other tags' rules read it, missing for whoever has it not."""
     codes = np.full(n, -1, np.int64)
+    if block is None:
+        return Coded(codes, ())
     codes[block.person] = block.code
     return Coded(codes, block.values)

@@ -214,6 +214,13 @@ def test_layers_are_disjoint_and_sum_to_the_base():
         assert set(np.unique(block.code)) == set(range(len(block.values)))
 
 
+def test_a_tag_without_a_prediction_is_given_to_nobody_nor_what_reads_it():
+    matrix, probabilities, known = invent(300)
+    frame = assign(TAGS, matrix, {}, known, NOW, "Asia/Shanghai")
+    names = {block.tag.name for block in frame.blocks if len(block)}
+    assert names == set(TAGS.names) - {"stage", "purchase_intent", "churn_risk", "worth_keeping"}
+
+
 def test_nobody_and_nothing():
     matrix, probabilities, known = invent(5)
     none = np.empty(0, np.int64)
