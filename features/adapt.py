@@ -140,10 +140,11 @@ def _attributes(rows: pa.Table, table: pa.Table, context: Context, faults: Fault
     """
     mapping = context.mapping
     source = mapping.columns.get("attributes")
-    if source is not None and source.how == "one":
+    if source is not None and source.how == "one" and source.columns[0] in rows.column_names:
         return _objects(table, str(source.columns[0]), "attributes", faults).fill_null("{}")
     used = {name for ours in mapping.columns for name in mapping.theirs(ours)}
-    names = [str(name) for name in source.columns] if source else [n for n in rows.column_names if n not in used]
+    listed = source is not None and source.how == "all"
+    names = list(mapping.theirs("attributes")) if listed else [n for n in rows.column_names if n not in used]
     return to_objects(table, names)
 
 

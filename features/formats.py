@@ -111,6 +111,8 @@ def _package(name: str) -> Path:
 
 
 def _folder(folder: Path, form: Format) -> list[Found]:
+    if form.name in PACKAGES and folder.name == PACKAGES[form.name]:
+        folder = folder / "data"
     readable = sorted(path for path in folder.iterdir() if path.is_file() and suffix_of(path) and path.name[0] != ".")
     found = []
     for mapping in form.mappings:

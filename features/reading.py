@@ -106,13 +106,13 @@ def open_source(path: Path, layout: Layout) -> Source:
     if suffix in EXCEL:
         columns, chunks, notes = open_sheet(path, layout.sheet, layout.header)
         return Source(path, columns, chunks, "excel", notes=notes)
-    file = open_text(path, layout.encoding)
+    mended = _is_quarantine(path)
+    file = open_text(path, None if mended else layout.encoding)
     if suffix in JSON:
         columns, chunks = open_json(file)
-        source = Source(path, columns, chunks, "json", mended=MARKS[0] in columns)
+        source = Source(path, columns, chunks, "json", mended)
     else:
-        mended = MARKS[0].encode() in file.head().split(b"\n", 1)[0]
-        if mended:  # a quarantine file is laid out in its own way, whatever its rows came from
+        if mended:  # laid out in its own way, or the editor's, whatever its rows came from
             delimited = open_delimited(file, header=True)
         else:
             delimited = open_delimited(file, layout.header, layout.delimiter, quoted=layout.quoted)
@@ -125,6 +125,12 @@ def open_source(path: Path, layout: Layout) -> Source:
     source.columns = tuple(name for name in source.columns if name not in MARKS)
     source.chunks = _followed(source, file, source.chunks)
     return source
+
+
+def _is_quarantine(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(1024)
+    return any(MARKS[0].encode(encoding) in start for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
 def _followed(source: Source, file: TextFile, chunks: Iterator[Chunk]) -> Iterator[Chunk]:

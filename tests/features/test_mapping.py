@@ -469,7 +469,7 @@ def test_daylight_saving_in_london():
 
 def test_a_naive_time_needs_a_timezone():
     for values in (["2024-01-01 00:00:00"], ["2024-01-01 00:00:00", "2024-01-01T00:00:00Z"], [datetime(2024, 1, 1)]):
-        with pytest.raises(InputError, match="times without an offset.*--timezone"):
+        with pytest.raises(InputError, match=r"times without an offset.*--timezone"):
             instants(values, "iso", None)
     assert instants(["2024-01-01T00:00:00Z"], "iso", None) == [us("2024-01-01T00:00:00Z")]
     assert instants([None, None], "iso", None) == [None, None]
