@@ -1,24 +1,27 @@
 """Starting, stopping, killing: nothing acknowledged is lost, nothing is left running."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
+import httpx
 import pytest
 
 from features.events import HOUR
 from features.instants import to_iso
 from features.log import EventLog
 from features.workspace import Workspace
+from serving import run
 from serving.clock import Clock
+from serving.drain import turn
 from serving.fill import fill, open_journal, open_store
 from serving.run import bound, free_port, serve
 
-from .conftest import flatten
+from .conftest import flatten, invent, users_of, with_keys
 from .process import await_ready, children, running, runs, within
 from .shop import END, make_log
 
@@ -51,6 +54,20 @@ def ids_in_log(workspace):
     }
 
 
+def keep_posting(client, caller, acknowledged, stop):
+    """Post one event after the other until the service is gone."""
+    for n in range(10_000):
+        event = {"event_id": f"p-{caller}-{n}", "user_id": f"busy{caller}", "ts": to_iso(END), "kind": "view"}
+        try:
+            answer = client.post("/v1/events", json={"events": [event]})
+        except httpx.TransportError:
+            return
+        assert answer.status_code == 200, answer.text
+        acknowledged.add(event["event_id"])
+        if stop.is_set():
+            return
+
+
 def test_a_thousand_events_outlive_the_store(shop_copy):
     with running(shop_copy.home, "--clock", "log") as (client, process):
         for first in range(0, 1000, 100):
@@ -59,12 +76,20 @@ def test_a_thousand_events_outlive_the_store(shop_copy):
         answer = client.post("/v1/tags", json={"user_ids": ["new0", "new36"]}).json()
         assert all(user["known"] for user in answer["users"])
         (worker,) = children(process)
+        acknowledged, stop = set(), threading.Event()
+        callers = [threading.Thread(target=keep_posting, args=(client, n, acknowledged, stop)) for n in range(4)]
+        for caller in callers:
+            caller.start()
+        assert within(20, lambda: len(acknowledged) > 20)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert time.monotonic() - started < 15
+        stop.set()
+        for caller in callers:
+            caller.join()
     assert not runs(worker)
-    assert ids_in_log(shop_copy) == {f"p{k}" for k in range(1000)}
+    assert ids_in_log(shop_copy) >= {f"p{k}" for k in range(1000)} | acknowledged
     journal = open_journal(shop_copy)
     assert journal.backlog == 0
     journal.close()
@@ -146,6 +171,23 @@ def test_an_unknown_clock_is_refused(shop):
         serve(shop, port=free_port(), clock="moon")
 
 
-def test_copies_stand_alone(shop, tmp_path):
-    shutil.copytree(shop.home, tmp_path / "home")
-    assert fill(Workspace.at(tmp_path / "home", {}), Clock("log")) == 4
+def test_upkeep_drains_and_follows_the_log(shop_copy, monkeypatch):
+    monkeypatch.setattr(run, "UPKEEP_SECONDS", 0.05)
+    fill(shop_copy, Clock("log"))
+    journal, store, ending = open_journal(shop_copy), open_store(shop_copy), threading.Event()
+    upkeep = threading.Thread(target=run.keep_up, args=(shop_copy, Clock("log"), ending))
+    upkeep.start()
+    try:
+        journal.append(with_keys(invent(20, prefix="p", users=37)))
+        assert within(20, lambda: journal.backlog == 0)
+        assert within(20, lambda: store.standing().log_version == EventLog(shop_copy).version)
+        with turn(shop_copy, "the test", 20):
+            EventLog(shop_copy).append([invent(30, seed=8, prefix="file")], arrived_at=None)
+            version = EventLog(shop_copy).version
+        assert within(20, lambda: store.standing().log_version == version)
+        assert flatten(store.read(users_of())[0]) == flatten(EventLog(shop_copy).read_users(users_of()))
+    finally:
+        ending.set()
+        upkeep.join()
+        journal.close()
+        store.close()
