@@ -90,13 +90,17 @@ def fit(tags: TagSet, log: EventLog, facts: Facts, at: int) -> Frozen:
             for name in wanted:
                 found[name].append(_values(tags, name, columns))
     kinds = {field: frozenset(facts.kinds[code] for code in np.flatnonzero(which)) for field, which in seen.items()}
-    return replace(
+    frozen = replace(
         tags.frozen,
-        cuts=have | {name: quantiles(tags, name, parts, at) for name, parts in found.items()},
         at=at,
         kinds=kinds.pop("", frozenset()),
         fields={field: some for field, some in kinds.items() if some},
     )
+    cuts = {}
+    for name, parts in found.items():
+        lacking = any(frozen.lacking(tags.features[feature]) for feature in tier_features(tags, name))
+        cuts[name] = quantiles(tags, name, [] if lacking else parts, at)  # zeros of what is not there are no sample
+    return replace(frozen, cuts=have | cuts)
 
 
 def tier_features(tags: TagSet, name: str) -> set[str]:

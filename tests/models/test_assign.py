@@ -25,6 +25,8 @@ CUTS = {
     },
     "high_spending": {"ticket": (150.0,)},
     "gold_member": {"cumulative": (1000.0,)},
+    "price_sensitive": {"bargain": (0.12,)},
+    "loyal": {"repeat": (3.0,)},
 }
 STAGES = ("idle", "browsing", "considering", "buying")
 RATES = {"stage_7d": np.array([0.6, 0.2, 0.1, 0.1]), "churn_30d": np.array([0.6, 0.4])}
@@ -129,10 +131,12 @@ def by_hand(f, churn, known):
     found["frequency"] = (
         "high" if f("purchase_days_90d") >= 3 else "low" if f("purchase_count_365d") >= 1 else "potential"
     )
-    if f("purchase_days_365d") >= 3 and least("discount_rate_365d", 0.15):
+    bought = f("purchase_count_365d") > 0
+    if bought and f("purchase_days_365d") >= 3 and least("discount_rate_365d", np.nextafter(0.12, 1)):
         found["price_sensitive"] = "yes"
     active = sum(f(f"{kind}_count_365d") for kind in ("refer", "share", "join", "review"))
-    if least("purchase_tenure", 60) and f("purchase_days_365d") >= 4 and (f("purchase_days_90d") >= 4 or active >= 1):
+    takes_part = f("purchase_days_90d") >= 4 or active >= 1
+    if bought and least("purchase_tenure", 60) and f("purchase_days_365d") >= 4 and takes_part:
         found["loyal"] = "yes"
     if f("abandoned_7d") >= 1 and least("cart_age", 1):
         found["cart_abandoned"] = "yes"
@@ -215,7 +219,7 @@ def test_layers_are_disjoint_and_sum_to_the_base():
 
 
 def test_a_tag_without_a_prediction_is_given_to_nobody_nor_what_reads_it():
-    matrix, probabilities, known = invent(300)
+    matrix, _, known = invent(2000)
     frame = assign(TAGS, matrix, {}, known, NOW, "Asia/Shanghai")
     names = {block.tag.name for block in frame.blocks if len(block)}
     assert names == set(TAGS.names) - {"stage", "purchase_intent", "churn_risk", "worth_keeping"}
