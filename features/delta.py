@@ -159,8 +159,13 @@ def note_in(file: Any) -> dict[str, Any]:
     return found
 
 
-def read_part(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+def read_part(part: Part, columns: Sequence[str] | None = None, coded: Sequence[str] = ()) -> pa.Table:
     """Rows of a part, without the partition column.
+
+    Args:
+        part: Which.
+        columns: Which columns; None for all.
+        coded: Text columns wanted as dictionaries, as they are stored.
 
     Raises:
         DamagedError: The file is missing or is no Parquet.
@@ -168,7 +173,7 @@ def read_part(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(part.path) as file:
+        with parquet.ParquetFile(part.path, read_dictionary=list(coded)) as file:
             return file.read(columns=columns, use_threads=False).replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
         raise DamagedError(f"{part.path} cannot be read ({error}); restore it from a backup.") from error

@@ -31,13 +31,27 @@ def write(workspace: Workspace, bucket: int, rows: pa.Table, name: str = "") -> 
     return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **OPTIONS)
 
 
-def read(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
-    """Columns of the `EVENTS` schema, all by default, in the order asked for."""
+def read(part: Part, columns: Sequence[str] | None = None, coded: bool = False) -> pa.Table:
+    """Columns of the `EVENTS` schema, all by default, in the order asked for.
+
+    Args:
+        part: Which file.
+        columns: Which columns; None for all.
+        coded: Are texts wanted as dictionaries, where they are stored so? That is faster.
+    """
     names = list(columns) if columns is not None else EVENTS.names
-    stored = delta.read_part(part, [name for name in names if name != "bucket"])
+    texts = [name for name in names if coded and name not in PLAIN and pa.types.is_string(EVENTS.field(name).type)]
+    stored = delta.read_part(part, [name for name in names if name != "bucket"], texts)
     bucket = pa.array(np.full(part.rows, part.bucket, np.int32)) if "bucket" in names else None
-    schema = pa.schema([EVENTS.field(name) for name in names])
-    return pa.table([bucket if name == "bucket" else stored[name] for name in names], schema=schema)
+    columns_of = {name: bucket if name == "bucket" else stored[name] for name in names}
+    schema = pa.schema([field_of(name, name in texts) for name in names])
+    return pa.table(columns_of, schema=schema)
+
+
+def field_of(name: str, coded: bool) -> pa.Field:
+    """A field of the `EVENTS` schema, as a dictionary where it is wanted so."""
+    field = EVENTS.field(name)
+    return field.with_type(pa.dictionary(pa.int32(), pa.string())) if coded else field
 
 
 def rows_at(parts: Sequence[Part], places: np.ndarray) -> pa.Table:

@@ -217,7 +217,8 @@ def unique_events(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: n
 
 def sort_events(person: np.ndarray, ts: np.ndarray, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
     """Places that sort events by (person, ts, key)."""
-    order = np.lexsort((ts, person))
+    ahead = (person[1:] > person[:-1]) | ((person[1:] == person[:-1]) & (ts[1:] >= ts[:-1]))
+    order = np.arange(len(ts)) if ahead.all() else np.lexsort((ts, person))
     p, t = person[order], ts[order]
     same = (p[1:] == p[:-1]) & (t[1:] == t[:-1])
     if same.any():  # keys decide among the tied alone
@@ -236,8 +237,9 @@ def ranks(ids: pa.Array) -> tuple[pa.Array, np.ndarray]:
         ids: (n,) strings, or a dictionary of strings, without nulls.
     """
     encoded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
-    texts = encoded.dictionary.cast(pa.string())
-    order = pc.array_sort_indices(texts).to_numpy()
-    rank = np.empty(len(order), np.int64)
+    texts, codes = encoded.dictionary.cast(pa.string()), encoded.indices.to_numpy()
+    used = np.flatnonzero(np.bincount(codes, minlength=len(texts)))  # a dictionary may hold more than its array
+    order = used[pc.array_sort_indices(texts.take(pa.array(used))).to_numpy()]
+    rank = np.empty(len(texts), np.int64)
     rank[order] = np.arange(len(order))
-    return texts.take(pa.array(order)), rank[encoded.indices.to_numpy()]
+    return texts.take(pa.array(order)), rank[codes]

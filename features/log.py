@@ -206,7 +206,7 @@ class EventLog:
         events = self._added(added, fields)
         if covered is None:
             return thin(from_events(events, self.workspace.facts.kinds, fields), texts, keys)
-        concerned = pc.unique(events["user_id"])
+        concerned = pc.unique(events["user_id"]).cast(pa.string())
         base = read_rows(covered.path, fields, texts, keys)
         alone = pc.invert(pc.is_in(base.users, value_set=concerned)).to_numpy(zero_copy_only=False)
         touched = read_rows(covered.path, fields, CODED_FIELDS, True, concerned)
@@ -255,13 +255,14 @@ class EventLog:
             "key_lo",
             *(name for name in FIELDS if name in fields),
         ]
-        tables = [pa.schema([EVENTS.field(name) for name in names]).empty_table()]
+        tables = []
         for part in parts:
             if users is None:
-                tables.append(flat.read(part, names))
+                tables.append(flat.read(part, names, coded=True))
             elif pc.any(chosen := pc.is_in(flat.read(part, ["user_id"])["user_id"], value_set=users)).as_py():
-                tables.append(flat.read(part, names).filter(chosen))
-        return pa.concat_tables(tables)
+                tables.append(flat.read(part, names, coded=True).filter(chosen))
+        none = pa.schema([EVENTS.field(name) for name in names]).empty_table()
+        return pa.concat_tables(tables).unify_dictionaries() if tables else none
 
     def user_ids(self, bucket: int) -> pa.Array:
         """Ids of the bucket's persons, known to the log or to the users table, sorted."""
