@@ -83,7 +83,7 @@ def test_quantiles_are_duckdbs(workspace):
     assert got["rfm"]["amount"] == pytest.approx(row[2])
     assert got["high_spending"]["ticket"] == pytest.approx(row[3])
     assert got["gold_member"]["cumulative"] == pytest.approx(row[4])
-    assert {cuts.users for cuts in tags.frozen.cuts.values()} == {row[5]}
+    assert {cuts.users for cuts in tags.frozen.cuts.values() if cuts.tiers} == {row[5]}
     assert {cuts.at for cuts in tags.frozen.cuts.values()} == {at}
 
 
