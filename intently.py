@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -216,7 +216,12 @@ def score(workspace: Workspace, as_of: str, out: Path | None) -> Shown:
     help="What `now` is: the wall's, or the log's last instant.",
 )
 def lookup(
-    workspace: Workspace, users: tuple[str, ...], as_of: str | None, only: tuple[str, ...], explain: bool, clock: str
+    workspace: Workspace,
+    users: tuple[str, ...],
+    as_of: str | None,
+    only: tuple[str, ...],
+    explain: bool,
+    clock: Literal["now", "log"],
 ) -> Shown:
     """The tags of USERS: the same answer as the service, without one."""
     from serving.lookup import lookup as run
@@ -236,7 +241,7 @@ def lookup(
     show_default=True,
     help="What `now` is: the wall's, or the log's last instant.",
 )
-def serve(workspace: Workspace, port: int, clock: str) -> Shown:
+def serve(workspace: Workspace, port: int, clock: Literal["now", "log"]) -> Shown:
     """Answer over HTTP with the champion, on 127.0.0.1, until Ctrl-C."""
     from features.show import show_facts
     from serving.run import serve as run
