@@ -1,11 +1,17 @@
 """Render the reference pages from the code: `make docs`. A test holds the committed pages against it."""
 
+import tomllib
 from itertools import groupby
 from pathlib import Path
 
+from features import adapters, formats, mapping_file
 from features.catalogue import load
+from features.validate import RULES
+from models.tag import Value
+from models.tags import OURS, load_tags
 
 DOCS = Path(__file__).parent
+ADAPTERS = Path(adapters.__path__[0])
 
 
 def features_page() -> str:
@@ -26,9 +32,77 @@ def features_page() -> str:
     return "\n".join(lines)
 
 
+def tags_page() -> str:
+    """Every starter tag: what it means and who has it."""
+    lines = [
+        "# Tags",
+        "",
+        "Rendered from `models/tags/*.toml` by `make docs`. A file of your own in `HOME/tags/` wins by name. A tag that rests on",
+        "kinds or fields that the log lacks is not assigned, and the answer says why.",
+    ]
+    for tag in load_tags([OURS]).tags.values():
+        lines += [
+            "",
+            f"## {tag.title.zh} · {tag.title.en} (`{tag.name}`)",
+            "",
+            f"{tag.definition.en}",
+            "",
+            f"{tag.definition.zh}",
+            "",
+        ]
+        lines += [
+            f"{tag.kind}, {tag.category}; owner {tag.owner}; for: {tag.purpose.lower()}; moves {tag.target_metric}.",
+            "",
+        ]
+        lines += ["| value | 取值 | who |", "|---|---|---|"]
+        lines += [f"| {value.name}: {value.title.en} | {value.title.zh} | {who(value)} |" for value in tag.values]
+    return "\n".join(lines) + "\n"
+
+
+def who(value: Value) -> str:
+    """Who has a value: its rule, or its band."""
+    if value.rule is not None:
+        return f"`{value.rule}`".replace("|", "\\|")
+    return f"below {value.below:g}" if value.below is not None else ""
+
+
+def intake_page() -> str:
+    """Adapters, mappings, rules of validation."""
+    lines = [
+        "# Intake",
+        "",
+        "Rendered from the code by `make docs`. `intently ingest PATH… --format NAME` reads CSV, TSV, Excel, JSON lines and Parquet,",
+        "compressed or not; a folder takes `events`, `users` and `items` and leaves the rest. Every row read is accepted, a duplicate,",
+        "or quarantined with file, line, rule and value; mend the quarantine file and ingest it with the same format.",
+        "",
+        "## Layouts known by name",
+        "",
+    ]
+    lines += [
+        f"- `{name}`: {tomllib.loads((ADAPTERS / f'{name}.toml').read_text())['title']}" for name in formats.names()
+    ]
+    lines += [
+        "",
+        "## Mappings",
+        "",
+        "```toml",
+        *example(str(mapping_file.__doc__)),
+        "```",
+        "",
+    ]
+    lines += ["## Rules", "", "| rule | a row is put aside for |", "|---|---|"]
+    lines += [f"| `{rule}` | {meaning} |" for rule, meaning in RULES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def example(docstring: str) -> list[str]:
+    """The indented lines of a docstring."""
+    return [line[4:] for line in docstring.splitlines() if line.startswith("    ")]
+
+
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"features.md": features_page()}
+    return {"features.md": features_page(), "tags.md": tags_page(), "intake.md": intake_page()}
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def test_a_user_never_seen_is_no_error(shop):
     (user,) = answer["users"]
     assert user["user_id"] == "nobody-at-all"
     assert user["known"] is False
-    assert {tag["name"] for tag in user["tags"] if tag["probability"] is not None} >= {"intent_stage", "churn_risk"}
+    assert {tag["name"] for tag in user["tags"] if tag["probability"] is not None} >= {"stage", "churn_risk"}
 
 
 def test_promote_and_rollback(shop, tmp_path):

@@ -30,7 +30,7 @@ def predicted(answer):
     rows = {}
     for user in answer["users"]:
         tags = {tag["name"]: tag for tag in user["tags"]}
-        row = {f"p_stage_7d_{stage}": tags["intent_stage"]["probabilities"][stage] for stage in STAGES}
+        row = {f"p_stage_7d_{stage}": tags["stage"]["probabilities"][stage] for stage in STAGES}
         row["p_churn_30d"] = tags["churn_risk"]["probability"] if "churn_risk" in tags else np.nan
         rows[user["user_id"]] = row
     return pd.DataFrame.from_dict(rows, orient="index")
