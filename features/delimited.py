@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, read_csv
 
+from .cut import looks_cut
 from .encoding import TextFile
 from .errors import InputError
 
@@ -24,7 +25,7 @@ BLANK: Final = " \t\x1a"
 """What a line that holds nothing may have; 1A is DOS's end of file."""
 
 MOST_LINES: Final = 1_000
-PLAUSIBLE: Final = 20
+LOOKED_BACK: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +163,16 @@ class DelimitedFile:
     def _cut(
         self, table: pa.Table, lines: np.ndarray, broken: list[Broken], last: int
     ) -> tuple[pa.Table, np.ndarray, list[Broken]]:
-        """The last line has no line end: was it cut off?
-
-        It was where it cannot be taken apart, and where its last field is shorter than the same one of all rows before,
-        which all agree (a time, say), or empty where none before is.
-        """
+        """Take out the last line, which has no line end, where it cannot be taken apart or its last field looks cut."""
         broken = [Broken(b.line, "cut_off_line", b.text) if b.line == last else b for b in broken]
         n = len(lines)
-        if n > PLAUSIBLE and lines[-1] == last:
-            ends = table.column(table.num_columns - 1)
-            sizes = pc.fill_null(pc.binary_length(ends), 0).to_numpy()
-            before = sizes[:-1]
-            constant = before.min() == before.max() and sizes[-1] < before[0]
-            if constant or (sizes[-1] == 0 and before.min() > 0):
-                text = self.delimiter.join("" if v is None else v for v in table.slice(n - 1).to_pylist()[0].values())
-                return table.slice(0, n - 1), lines[:-1], [*broken, Broken(last, "cut_off_line", text)]
-        return table, lines, broken
+        if n == 0 or lines[-1] != last:
+            return table, lines, broken
+        *before, end = table.column(table.num_columns - 1).slice(max(0, n - LOOKED_BACK)).to_pylist()
+        if not looks_cut(end, before):
+            return table, lines, broken
+        text = self.delimiter.join("" if v is None else v for v in table.slice(n - 1).to_pylist()[0].values())
+        return table.slice(0, n - 1), lines[:-1], [*broken, Broken(last, "cut_off_line", text)]
 
 
 def open_delimited(
@@ -224,7 +219,10 @@ def _delimiter_of(line: str) -> str:
 def _split(line: str, delimiter: str, *, quoted: bool) -> list[str]:
     if delimiter == SPACES:
         return line.split()
-    return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
+    try:
+        return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
+    except csv.Error:  # longer than it takes
+        return line.split(delimiter)
 
 
 def _n_lines(block: bytes) -> int:

@@ -75,7 +75,7 @@ class TextFile:
         old_mac: bool | None = None
         for text in self._utf8():
             if old_mac is None and text:
-                old_mac = b"\r" in text and b"\n" not in text
+                old_mac = b"\r" in text[:-1] and b"\n" not in text
             rest += text.replace(b"\r", b"\n") if old_mac else text
             if len(rest) < (size or BLOCK):
                 continue
@@ -104,7 +104,8 @@ class TextFile:
 
 
 def _plain(block: bytes) -> bytes:
-    return block.replace(b"\r\n", b"\n") if b"\r" in block else block
+    """Line ends as `\\n`; a carriage return alone is a blank, not an end that only some readers see."""
+    return block.replace(b"\r\n", b"\n").replace(b"\r", b" ") if b"\r" in block else block
 
 
 def open_text(path: Path, encoding: str | None = None) -> TextFile:

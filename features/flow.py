@@ -1,7 +1,7 @@
 """Files under way into the log: rows read, adapted, the bad ones put aside, the good ones named and passed on."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from .columns import Context, Money
 from .errors import InputError
 from .events import DAY, ITEMS, USERS
 from .formats import Found
-from .identity import Numbering, name_events
+from .identity import CONTENT, Numbering, name_events
 from .quarantine import Quarantine
 from .validate import RULES
 
@@ -71,7 +71,8 @@ class Flow:
         """
         for found in files:
             context, refused = self._begin(found)
-            numbering, fields = Numbering(), self.fields[found.mapping.name]
+            fields = self.fields.get(found.mapping.name, CONTENT)
+            numbering = Numbering()
             for chunk in found.source.chunks:
                 rows, faults = adapt_events(chunk, context)
                 self.read += len(rows) + len(chunk.broken)
@@ -87,7 +88,7 @@ class Flow:
             raise InputError(self._all_bad(files))
 
     def _ready(
-        self, rows: pa.Table, source: str, fields: list[str], numbering: Numbering, items: pa.Table | None
+        self, rows: pa.Table, source: str, fields: Sequence[str], numbering: Numbering, items: pa.Table | None
     ) -> pa.Table:
         self.early += pc.sum(pc.less(rows["arrived_at"], rows["ts"])).as_py() or 0
         if self.stamped:

@@ -67,6 +67,8 @@ def name_events(events: pa.Table, fields: Sequence[str], numbering: Numbering) -
     rows = events if places is None else events.take(places)
     parts = []
     for field in fields:
+        if rows[field].null_count == len(rows):
+            continue
         text = rows[field].cast(pa.string())
         # a field that is null is not told at all: a column that a later export adds empty changes nothing
         parts.append(pc.binary_join_element_wise(pa.scalar(f"{field}="), text, ""))

@@ -178,15 +178,16 @@ def _total(events: list[Found]) -> int | None:
 
 
 def _fields(workspace: Workspace, files: list[Found]) -> dict[str, list[str]]:
-    """The columns that derived event ids are made of: those mapped when a source was first ingested.
+    """The columns that derived event ids are made of: those that a mapping had when its source was first ingested.
 
-    A mapping that gains a column later thus gives known rows the names they have, and does not count them twice.
+    One that gains a column later thus gives known rows the names they have, and does not count them twice. A format with
+    optional columns is read by what each file has.
     """
     path = workspace.home / "log" / "sources.json"
     known: dict[str, list[str]] = json.loads(path.read_text()) if path.exists() else {}
     found: dict[str, set[str]] = {}
     for file in files:
-        if file.mapping.table == "events":
+        if file.mapping.table == "events" and not file.mapping.optional and "event_id" not in file.mapping.columns:
             mapped = set(file.mapping.columns)
             found.setdefault(file.mapping.name, set()).update(mapped | ({"value"} if "price" in mapped else set()))
     for source, mapped in found.items():

@@ -1,14 +1,10 @@
-"""What adding events to a log would come to, without adding them."""
+"""What adding rows to a log would come to, without adding them."""
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from . import flat
-from .arrivals import fresh, keyed
-from .hashing import bucket_of
 from .log import Appended, EventLog
 from .spill import Spill
 from .workspace import Facts
@@ -24,17 +20,11 @@ def tally(log: EventLog, facts: Facts, batches: Iterable[pa.Table], arrived_at: 
         arrived_at: As `append` takes it.
         scratch: An empty folder outside the workspace.
     """
-    accepted = duplicate = conflict = 0
+    counts = Appended()
     with Spill(scratch) as spill:
-        for batch in batches:
-            rows = keyed(batch, facts.kinds, arrived_at)
-            spill.add(rows, bucket_of(rows["user_id"], facts.buckets))
-        for bucket, rows in spill.drain():
-            parts = log.events.of(bucket)
-            news = fresh(rows, flat.keys(parts), partial(flat.rows_at, parts))
-            accepted, duplicate = accepted + len(news.rows), duplicate + news.duplicate
-            conflict += news.conflict
-    return Appended(accepted, duplicate, conflict)
+        for _, news in log.sift(batches, facts, arrived_at, spill):
+            counts += news
+    return counts
 
 
 def count_new(rows: pa.Table, known: pa.Table, key: list[str]) -> int:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import encoding
+from features.cut import looks_cut
 from features.delimited import NULLS
 from features.errors import InputError, NotFoundError, SpecError
 from features.reading import Layout, open_source, stem_of, suffix_of
@@ -76,6 +77,22 @@ def test_a_file_cut_off_loses_its_last_line_and_nothing_else(tmp_path, end, rule
     assert lines == [2, 3]
     assert broken == [(4, rule, end)]
     assert any("no line end" in note for note in notes)
+
+
+def test_looks_cut():
+    for end, before, cut in [
+        (None, ["1"] * 20, True),
+        (None, ["1"] * 20 + [None], False),
+        ("vie", ["view", "cart"] * 20, True),
+        ("open", ["view", "cart"] * 20, False),  # another word, not the beginning of one
+        ("i1", [f"i{n}" for n in range(10, 60)], False),  # of many different ones any may be next
+        ("1", ["10", "12"] * 20, False),  # a number may be any
+        ("5", [str(n) for n in range(10, 60)], False),
+        ("3", ["1.50", "2.25"] * 10, True),
+        ("3.10", ["1.50", "2.25"] * 10, False),
+        ("15", ["150"] * 19, False),  # too few to tell
+    ]:
+        assert looks_cut(end, before) == cut, (end, before[0])
 
 
 @pytest.mark.parametrize("end", ["u9,view,15115", "u9,view,"])
