@@ -129,7 +129,8 @@ def ingest(
     from features.intake import ingest as run
     from features.show import show_ingest
 
-    ask = (lambda: click.prompt("The shop's timezone", default="UTC", err=True)) if sys.stdin.isatty() else None
+    question = "The shop's timezone (empty: the format's own, else UTC)"
+    ask = (lambda: click.prompt(question, default="", show_default=False, err=True)) if sys.stdin.isatty() else None
     result = run(
         workspace, list(paths), layout, timezone=timezone, currency=currency, dry_run=dry_run, now=now(), ask=ask
     )
