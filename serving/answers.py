@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.events import DAY
 from features.histories import Histories, from_events
@@ -82,7 +83,7 @@ class Answers:
             now = self.clock.now(max(last, self.store.standing().last_ts))
         histories = from_events(events, self.facts.kinds, live.bundle.program.fields)
         order = pa.array(list(dict.fromkeys(event.user_id for event in request.events)))
-        places = pa.compute.index_in(order, value_set=histories.users).to_numpy().astype(np.int64)
+        places = pc.index_in(order, value_set=histories.users).to_numpy().astype(np.int64)
         return self._answer(live, histories.take(places), now, request.explain, None)
 
     def post(self, requests: Sequence[EventsRequest]) -> list[dict[str, int]]:

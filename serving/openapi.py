@@ -85,7 +85,8 @@ def document() -> dict[str, Any]:
             "/v1/events": {
                 "post": _post(
                     f"Keep 1 to {MAX_EVENTS:,} events: all, or none where one is wrong. On the disk, and seen by the next"
-                    " /v1/tags, when it answers. Posted again with the same `event_id`, an event is a duplicate.",
+                    " /v1/tags, when it answers (one of the next minutes: from its `ts` on). Posted again with the same"
+                    " `event_id`, an event is a duplicate.",
                     EventsRequest.__name__,
                     {"events": [EVENT]},
                     "EventsAnswer",

@@ -26,6 +26,7 @@ from features.errors import BusyError, InternalError
 from features.progress import quiet
 from features.workspace import Workspace
 from models.bundle import champion, pointer
+from models.cutpoints import ensure
 
 from .clock import Clock
 from .drain import drain
@@ -100,6 +101,7 @@ def serve(
     try:
         with ending.handling(), bound(host, port) as listening:
             drain(workspace, wait=1)
+            ensure(workspace)
             fill(workspace, hours, wait=10)
             pool = Workers(listening, environment(workspace, hours, host, scratch), n)
             try:
