@@ -24,7 +24,7 @@ from .workspace import Workspace
 LAYOUT: Final = 1
 """Version of the rows' layout; files of another one are not trusted."""
 CROWD: Final = 16
-"""A bucket with more files of `events` than this has its small ones made one."""
+"""A bucket with more files of `events` than this, covered or not covered, has its small ones made one."""
 KEEP_HOURS: Final = {"histories": 24, "events": 168}
 """A file that left a table is kept this long for those who still read an older version."""
 
@@ -64,15 +64,29 @@ def cover(histories: Sequence[Part], events: Sequence[Part]) -> tuple[Part | Non
 
 
 def due(events: Snapshot, histories: Snapshot) -> bool:
-    """Is there enough outside `histories`, or in too many files, to make a compaction worth its while?"""
-    added = files = 0
+    """Are there so many events outside `histories` that reading is slower by more than a compaction costs?"""
     buckets = {part.bucket for part in events.parts}
-    for bucket in buckets:
+    added = sum(part.rows for b in buckets for part in cover(histories.of(b), events.of(b))[1])
+    return added >= max(50_000, sum(part.rows for part in events.parts) // 100)
+
+
+def tidy(workspace: Workspace, events: Snapshot, histories: Snapshot) -> bool:
+    """Make one file of the small ones that many small appends left, where `histories` does not cover them yet.
+
+    Returns:
+        Was there anything to do? It is then one commit, of the same rows.
+    """
+    merged: list[Part] = []
+    small: list[Part] = []
+    for bucket in {part.bucket for part in events.parts}:
         parts = events.of(bucket)
-        files = max(files, len(parts))
-        added += sum(part.rows for part in cover(histories.of(bucket), parts)[1])
-    total = sum(part.rows for part in events.parts)
-    return files > CROWD or added >= max(50_000, total // 20)
+        if len(parts) > CROWD and (crowd := _crowd(cover(histories.of(bucket), parts)[1])):
+            merged.append(_merge(workspace, bucket, crowd))
+            small += crowd
+    if merged:
+        delta.commit(workspace.events, EVENTS, merged, small, data_change=False)
+        delta.sweep(workspace.events, KEEP_HOURS["events"])
+    return bool(merged)
 
 
 def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Callable[[int], Histories]) -> Compacted:
@@ -98,10 +112,7 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Calla
         if covered is not None and not added and not crowd:
             continue
         if crowd:
-            name = _name("events", [part.name for part in crowd])
-            one = delta.written(workspace.events, bucket, name) or flat.write(
-                workspace, bucket, flat.gather(crowd), name
-            )
+            one = _merge(workspace, bucket, crowd)
             merged.append(one)
             small += crowd
             parts = (*(part for part in parts if part not in crowd), one)
@@ -112,7 +123,7 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Calla
         made.append(
             delta.written(workspace.histories, bucket, name) or _write(workspace, bucket, name, covers, read(bucket))
         )
-        replaced += [part for part in before if part.path.stem != name and part.path.exists()]
+        replaced += [part for part in before if part.path.stem != name]
         n_events += sum(part.rows for part in parts)
     if merged:
         delta.commit(workspace.events, EVENTS, merged, small, data_change=False)
@@ -128,6 +139,12 @@ def _write(workspace: Workspace, bucket: int, name: str, covers: list[str], hist
     rows, n_late = to_rows(histories)
     note = {"layout": LAYOUT, "covers": covers, "n_events": histories.n_events, "n_late": n_late}
     return delta.write_part(workspace.histories, bucket, rows, note, name, **OPTIONS)
+
+
+def _merge(workspace: Workspace, bucket: int, parts: Sequence[Part]) -> Part:
+    """One file of the rows of several, not committed yet."""
+    name = _name("events", [part.name for part in parts])
+    return delta.written(workspace.events, bucket, name) or flat.write(workspace, bucket, flat.gather(parts), name)
 
 
 def _crowd(parts: Sequence[Part]) -> list[Part]:

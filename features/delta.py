@@ -210,7 +210,8 @@ def commit(
         for part in add
     ]
     for part in remove:
-        os.utime(part.path)  # from now on `sweep` counts the hours
+        if part.path.exists():
+            os.utime(part.path)  # from now on `sweep` counts the hours
     removes = [RemoveAction(part.name, data_change, now, part.size, _partition(part)) for part in remove]
     columns = Schema.from_arrow(schema)
     by = ["bucket"] if "bucket" in schema.names else []
@@ -220,6 +221,7 @@ def commit(
         opened.create_write_transaction(
             [*adds, *removes], "append", columns, partition_by=by, commit_properties=properties
         )
+        opened.update_incremental()
         version = opened.version()
     else:
         table.mkdir(parents=True, exist_ok=True)

@@ -7,27 +7,25 @@ does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import attributes, compact, delta, flat
+from . import attributes, compact, delta, flat, standing
 from .arrivals import Fresh, fresh, keyed
 from .compact import Compacted
 from .delta import Part, Snapshot
 from .errors import NotReadyError
-from .events import CODED_FIELDS, EVENTS, NUMBER_FIELDS
+from .events import EVENTS
 from .hashing import bucket_of
-from .histories import Histories, from_events
+from .histories import Histories
 from .progress import progress, track
-from .rows import read_rows
 from .spill import Spill
-from .union import concatenate, empty, thin, union
+from .standing import Asked
+from .union import concatenate, empty
 from .workspace import Facts, Workspace
-
-FIELDS: Final = (*NUMBER_FIELDS, *CODED_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +152,8 @@ class EventLog:
                 delta.discard(written)
             raise
         self.refresh()
+        if compact.tidy(self.workspace, self.events, self.histories):
+            self.refresh()
         return appended
 
     def sift(
@@ -199,22 +199,8 @@ class EventLog:
             texts: Coded fields whose texts are wanted; None for all that are read.
             keys: Are event keys wanted?
         """
-        fields, texts = _asked(fields, texts)
-        covered, added = compact.cover(self.histories.of(bucket), self.events.of(bucket))
-        if covered is not None and not added:
-            return read_rows(covered.path, fields, texts, keys)
-        events = self._added(added, fields)
-        if covered is None:
-            return thin(from_events(events, self.workspace.facts.kinds, fields), texts, keys)
-        concerned = pc.unique(events["user_id"]).cast(pa.string())
-        base = read_rows(covered.path, fields, texts, keys)
-        alone = pc.invert(pc.is_in(base.users, value_set=concerned)).to_numpy(zero_copy_only=False)
-        touched = read_rows(covered.path, fields, CODED_FIELDS, True, concerned)
-        merged = union([touched, from_events(events, self.workspace.facts.kinds, fields)])
-        both = concatenate([base, thin(merged, texts, keys)])
-        rows = np.concatenate([np.flatnonzero(alone), np.arange(len(base), len(both))])
-        order = pc.array_sort_indices(both.users.take(pa.array(rows))).to_numpy()
-        return both.take(rows[order])
+        asked = Asked.of(fields, texts, keys)
+        return standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked)
 
     def read_users(
         self, users: Sequence[str], fields: Collection[str] | None = None, texts: Collection[str] | None = None
@@ -226,43 +212,20 @@ class EventLog:
             fields: Number and coded fields wanted; None for all.
             texts: Coded fields whose texts are wanted; None for all that are read.
         """
-        fields, texts = _asked(fields, texts)
+        asked, facts = Asked.of(fields, texts, keys=True), self.workspace.facts
         wanted = pc.unique(pa.array(users, pa.string()))
-        bucket = bucket_of(wanted, self.workspace.facts.buckets)
-        found = [self._of_bucket(int(b), wanted.filter(pa.array(bucket == b)), fields) for b in np.unique(bucket)]
-        names = [[name for name in among if name in fields] for among in (NUMBER_FIELDS, CODED_FIELDS)]
+        bucket = bucket_of(wanted, facts.buckets)
+        found = [
+            standing.of_users(self._cover(b), facts.kinds, asked, wanted.filter(pa.array(bucket == b)))
+            for b in np.unique(bucket).tolist()
+        ]
         have = pa.concat_arrays([pa.array([], pa.string()), *(part.users for part in found)])
         unknown = wanted.filter(pc.invert(pc.is_in(wanted, value_set=have)))
-        both = thin(union([*found, empty(unknown, *names)]), texts, keys=True)
+        both = concatenate([*found, empty(unknown, asked.numbers, asked.coded)])
         return both.take(pc.index_in(pa.array(users, pa.string()), value_set=both.users).to_numpy().astype(np.int64))
 
-    def _of_bucket(self, bucket: int, users: pa.Array, fields: Collection[str]) -> Histories:
-        """The histories of some persons of a bucket, those known, with texts and keys."""
-        covered, added = compact.cover(self.histories.of(bucket), self.events.of(bucket))
-        parts = [from_events(self._added(added, fields, users), self.workspace.facts.kinds, fields)]
-        if covered is not None:
-            parts.insert(0, read_rows(covered.path, fields, CODED_FIELDS, True, users))
-        return union(parts)
-
-    def _added(self, parts: Sequence[Part], fields: Collection[str], users: pa.Array | None = None) -> pa.Table:
-        """Rows of events files as `from_events` reads them, of all persons or some."""
-        names = [
-            "user_id",
-            "ts",
-            "arrived_at",
-            "kind",
-            "key_hi",
-            "key_lo",
-            *(name for name in FIELDS if name in fields),
-        ]
-        tables = []
-        for part in parts:
-            if users is None:
-                tables.append(flat.read(part, names, coded=True))
-            elif pc.any(chosen := pc.is_in(flat.read(part, ["user_id"])["user_id"], value_set=users)).as_py():
-                tables.append(flat.read(part, names, coded=True).filter(chosen))
-        none = pa.schema([EVENTS.field(name) for name in names]).empty_table()
-        return pa.concat_tables(tables).unify_dictionaries() if tables else none
+    def _cover(self, bucket: int) -> tuple[Part | None, list[Part]]:
+        return compact.cover(self.histories.of(bucket), self.events.of(bucket))
 
     def user_ids(self, bucket: int) -> pa.Array:
         """Ids of the bucket's persons, known to the log or to the users table, sorted."""
@@ -271,7 +234,7 @@ class EventLog:
 
     @property
     def due(self) -> bool:
-        """Is there enough outside `histories` to make `compact` worth its while?"""
+        """Is there so much outside `histories` that `compact` is worth its while?"""
         return compact.due(self.events, self.histories)
 
     def compact(self) -> Compacted:
@@ -300,9 +263,3 @@ class EventLog:
     def attributes(self, users: Sequence[str], as_of: int) -> list[dict[str, Any]]:
         """What was known of each person at an instant; empty where nothing was."""
         return attributes.as_of(self.workspace, users, as_of)
-
-
-def _asked(fields: Collection[str] | None, texts: Collection[str] | None) -> tuple[Collection[str], Collection[str]]:
-    """The fields and texts wanted, named."""
-    fields = FIELDS if fields is None else fields
-    return fields, [name for name in CODED_FIELDS if name in fields and (texts is None or name in texts)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import features.compact
 from features import delta
-from features.compact import CROWD, Compacted
+from features.compact import CROWD, Compacted, cover
 from features.errors import DamagedError
 from features.events import NULL
 from features.log import EventLog
@@ -167,46 +167,74 @@ def test_another_programs_rewrite_of_the_events_is_followed(log):
     assert_reads(seen)
 
 
+@pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR1")])
-def test_a_damaged_file_of_histories_is_read_around_and_made_anew(log, damage):
+def test_a_damaged_file_of_histories_is_read_around_and_made_anew(log, damage, more):
     log.append([invent(500)], arrived_at=None)
     log.compact()
     damage(log.histories.parts[1].path)
     seen = EventLog(log.workspace)
     assert_reads(seen)
-    assert seen.compact().buckets == 1
+    if more:  # the file that replaces it then has another name
+        seen.append([invent(300, start=500)], arrived_at=None)
+    assert seen.compact().buckets == (4 if more else 1)
     assert covers(seen)
     assert_reads(seen)
+    assert len(pa.table(deltalake.DeltaTable(str(log.workspace.histories)).to_pyarrow_table())) == 40
 
 
-def test_many_small_files_become_one_and_the_version_says_so(log):
+def crowded(log):
+    """2,000 events compacted, CROWD small appends after them."""
     log.append([invent(2000)], arrived_at=None)
+    log.compact()
     for i in range(CROWD):
-        assert not log.due
         log.append([invent(40, start=2000 + 40 * i, seed=i)], arrived_at=10**12)
-    large = {part.name for part in log.events.parts if part.rows > 200}
-    assert log.due
+    return log
+
+
+def data_changes(log):
+    """Whether the rows changed, of every removal from `events`."""
+    return [action["remove"]["dataChange"] for action in actions(log.workspace.events) if "remove" in action]
+
+
+def test_small_appends_leave_few_files_and_histories_stay_trusted(log):
+    before = files(crowded(log))
     early = EventLog(log.workspace)
     assert early.n_events == 2000 + 40 * CROWD
-    log.compact()
-    assert not log.due
+    assert max(len(log.events.of(bucket)) for bucket in log.buckets()) > CROWD
+    for i in range(CROWD, CROWD + 20):
+        log.append([invent(40, start=2000 + 40 * i, seed=i)], arrived_at=10**12)
+        assert max(len(log.events.of(bucket)) for bucket in log.buckets()) <= CROWD + 1
+    assert files(log) == before
+    assert all(cover(log.histories.of(bucket), log.events.of(bucket))[0] for bucket in log.buckets())
+    assert log.n_events == 2000 + 40 * (CROWD + 20)
+    assert_reads(log)
+    assert_reads(early)  # an older snapshot still finds its files
+    assert not any(data_changes(log))
+    assert data_changes(log)
+
+
+def test_a_compaction_makes_many_covered_files_one(log, monkeypatch):
+    log.append([invent(2000)], arrived_at=None)
+    large = {part.name for part in log.events.parts}
+    for i in range(CROWD):
+        log.append([invent(40, start=2000 + 40 * i, seed=i)], arrived_at=10**12)
+        log.compact()
     assert len(log.events.parts) == 8
     assert large <= {part.name for part in log.events.parts}
     assert covers(log)
     assert_reads(log)
-    assert_reads(early)  # an older snapshot still finds its files
+    assert not any(data_changes(log))
     assert log.append([invent(2000)], arrived_at=None).duplicate == 2000
     assert log.compact().buckets == 0
-    changes = [a for a in actions(log.workspace.events) if "remove" in a]
-    assert changes
-    assert not any(a["remove"]["dataChange"] for a in changes)
 
 
 def test_a_kill_between_its_two_commits_costs_speed_alone(log, monkeypatch):
     log.append([invent(2000)], arrived_at=None)
-    log.compact()
     for i in range(CROWD):
         log.append([invent(40, start=2000 + 40 * i, seed=i)], arrived_at=10**12)
+        if i < CROWD - 1:
+            log.compact()
     real = delta.commit
 
     def commit(table, *args, **kwargs):
