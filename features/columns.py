@@ -168,6 +168,8 @@ def numbers(table: pa.Table, mapping: Mapping, ours: str, faults: Faults) -> np.
         columns = [table[str(name)] for name in source.columns]
     total = np.full(len(table), np.nan)
     for column in columns:
+        if mapping.decimal != "." and pa.types.is_string(column.type):
+            column = pc.replace_substring(column, mapping.decimal, ".", max_replacements=1)  # noqa: PLW2901
         read = to_numbers(column)
         faults.mark(read.wrong, "bad_number", ours)
         faults.mark(read.infinite, "not_finite", ours)

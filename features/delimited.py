@@ -1,7 +1,6 @@
 """Delimited text (CSV, TSV, columns apart by spaces) as chunks of text columns, each row with its line in the file."""
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, r
 from .cut import looks_cut
 from .encoding import TextFile
 from .errors import InputError
+from .quotes import Broken, mend_quotes
 
 NULLS: Final = ["", "\\N", "NULL", "null"]
 """Texts that stand for nothing in a delimited file."""
@@ -24,23 +24,7 @@ SPACES: Final = " "
 BLANK: Final = " \t\x1a"
 """What a line that holds nothing may have; 1A is DOS's end of file."""
 
-MOST_LINES: Final = 1_000
 LOOKED_BACK: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A line or row that cannot be taken apart.
-
-    Attributes:
-        line: Line in the file, from 1.
-        rule: Why, a name of `validate.RULES`.
-        text: The line itself.
-    """
-
-    line: int
-    rule: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +87,9 @@ class DelimitedFile:
         lines = np.arange(self._line, self._line + _n_lines(block))
         carry = b""
         if self.quoted and b'"' in block:
-            block, lines, bad, carry = _mend_quotes(block, lines, self, final=final)
+            block, lines, bad, carry = mend_quotes(
+                block, lines, len(self.columns), self.delimiter, final=final, ended=self.file.ended
+            )
             broken += bad
         self._line = end_line - carry.count(b"\n")
         table, lines, bad = self._parse(block, lines, _blank(block, lines))
@@ -166,13 +152,14 @@ class DelimitedFile:
         """Take out the last line, which has no line end, where it cannot be taken apart or its last field looks cut."""
         broken = [Broken(b.line, "cut_off_line", b.text) if b.line == last else b for b in broken]
         n = len(lines)
-        if n == 0 or lines[-1] != last:
+        fields = list(table.slice(n - 1).to_pylist()[0].values()) if n else []
+        if n == 0 or lines[-1] + sum(text.count("\n") for text in fields if text) != last:
             return table, lines, broken
-        *before, end = table.column(table.num_columns - 1).slice(max(0, n - LOOKED_BACK)).to_pylist()
-        if not looks_cut(end, before):
+        before = table.column(table.num_columns - 1).slice(max(0, n - LOOKED_BACK), min(n, LOOKED_BACK) - 1).to_pylist()
+        if not looks_cut(fields[-1], before):
             return table, lines, broken
-        text = self.delimiter.join("" if v is None else v for v in table.slice(n - 1).to_pylist()[0].values())
-        return table.slice(0, n - 1), lines[:-1], [*broken, Broken(last, "cut_off_line", text)]
+        text = self.delimiter.join(text or "" for text in fields)
+        return table.slice(0, n - 1), lines[:-1], [*broken, Broken(int(lines[-1]), "cut_off_line", text)]
 
 
 def open_delimited(
@@ -227,61 +214,6 @@ def _split(line: str, delimiter: str, *, quoted: bool) -> list[str]:
 
 def _n_lines(block: bytes) -> int:
     return block.count(b"\n") + (bool(block) and not block.endswith(b"\n"))
-
-
-def _whole(text: str, like: DelimitedFile) -> bool:
-    """Is the text exactly one row, every quote closed?"""
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=like.delimiter, strict=True))
-    except csv.Error:
-        return False
-    return len(rows) == 1 and len(rows[0]) == len(like.columns)
-
-
-def _mend_quotes(
-    block: bytes, lines: np.ndarray, like: DelimitedFile, *, final: bool
-) -> tuple[bytes, np.ndarray, list[Broken], bytes]:
-    """Take out lines whose quote is never closed, so that one stray quote costs one line.
-
-    Args:
-        block: Whole lines.
-        lines: (n,) numbers of the block's lines.
-        like: The file.
-        final: Nothing follows the block.
-
-    Returns:
-        The block and its line numbers without them, the broken lines, and what to put before the next block.
-    """
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == ord("\n"))
-    per_line = np.bincount(np.searchsorted(ends, np.flatnonzero(data == ord('"'))), minlength=len(lines))
-    odd = np.flatnonzero(per_line % 2)
-    if len(odd) == 0:
-        return block, lines, [], b""
-    edges = np.append(
-        np.concatenate([[0], ends + 1])[: len(lines)], len(block)
-    )  # line i is block[edges[i]:edges[i + 1]]
-    drop: list[int] = []
-    k, stop = 0, len(lines)
-    while k < len(odd):
-        i = int(odd[k])
-        if _whole(block[edges[i] : edges[i + 1]].decode(), like):
-            k += 1
-            continue
-        if k + 1 == len(odd) and not final and len(lines) - i < MOST_LINES:
-            stop = i  # the quote may be closed in the next block
-            break
-        j = int(odd[min(k + 1, len(odd) - 1)])
-        if i < j < i + MOST_LINES and _whole(block[edges[i] : edges[j + 1]].decode(), like):
-            k += 2
-            continue
-        drop.append(i)
-        k += 1
-    texts = [block[edges[i] : edges[i + 1]].decode().rstrip("\n") for i in drop]
-    broken = [Broken(int(lines[i]), "malformed_line", text) for i, text in zip(drop, texts, strict=True)]
-    firsts, lasts = [0, *(i + 1 for i in drop)], [*drop, stop]
-    kept = b"".join(block[edges[first] : edges[last]] for first, last in zip(firsts, lasts, strict=True))
-    return kept, np.delete(lines[:stop], drop), broken, block[edges[stop] :]
 
 
 def _blank(block: bytes, lines: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ class TextFile:
 
 
 def _plain(block: bytes) -> bytes:
-    """Line ends as `\\n`; a carriage return alone is a blank, not an end that only some readers see."""
+    """Each line ended by a newline; a carriage return alone is a blank, not an end that only some readers see."""
     return block.replace(b"\r\n", b"\n").replace(b"\r", b" ") if b"\r" in block else block
 
 

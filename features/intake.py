@@ -20,6 +20,7 @@ from .flow import Flow
 from .formats import Found, discover, format_of
 from .identity import CONTENT
 from .log import Appended, EventLog
+from .quarantine import DRAFTS
 from .settle import settle
 from .tally import count_new, tally
 from .validate import RULES
@@ -70,6 +71,8 @@ def ingest(
     fresh = not workspace.home.exists()
     try:
         with workspace.writing("ingest"):
+            for draft in workspace.quarantine.glob(DRAFTS):  # of an ingest that was killed
+                draft.unlink()
             return _ingest(workspace, files, *options, dry_run=False)
     finally:
         if fresh and not workspace.exists:
@@ -217,7 +220,10 @@ def _report(flow: Flow, appended: Appended, users: pa.Table, items: pa.Table) ->
             "in parts, give all files to the first ingest, or map `arrived_at`."
         )
     if appended.conflict:
-        notes.append(f"{appended.conflict:,} duplicates differ from the event of the same id; the first content stays.")
+        notes.append(
+            f"{appended.conflict:,} duplicates differ from the event of the same id; the first content stays. Where the ids name "
+            "orders and the rows are their lines, leave `event_id` out of the mapping."
+        )
     kept = [str(path) for refused in flow.files if (path := refused.keep()) is not None]
     return {
         "read": flow.read,

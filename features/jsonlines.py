@@ -8,9 +8,10 @@ import orjson
 import pyarrow as pa
 
 from .cells import as_text
-from .delimited import Broken, Chunk
+from .delimited import Chunk
 from .encoding import TextFile
 from .errors import InputError
+from .quotes import Broken
 
 LOOKED_AT: Final = 1_000
 """Rows whose names are taken for the file's columns."""

@@ -80,6 +80,7 @@ class Mapping:
         negative: A kind; rows with a negative quantity or value become that kind, with the amounts made positive.
         positive: Our number columns that must be above 0.
         separator: What stands between the levels of their category.
+        decimal: What stands before the decimals of their numbers.
         optional: Only the required columns need be in a file.
     """
 
@@ -97,6 +98,7 @@ class Mapping:
     negative: str | None = None
     positive: tuple[str, ...] = ()
     separator: str | None = None
+    decimal: str = "."
     optional: bool = False
 
     def theirs(self, ours: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from .workspace import check_timezone
 TIMES: Final = ("iso", "unix_s", "unix_ms", "unix_us", "any")
 KEYS: Final = (
     "title", "name", "table", "file", "columns", "kinds", "time", "timezone", "written_in", "header", "delimiter",
-    "encoding", "quotes", "sheet", "units", "join", "negative", "positive", "separator", "optional",
+    "encoding", "quotes", "sheet", "units", "join", "negative", "positive", "separator", "decimal", "optional",
 )  # fmt: skip
 
 
@@ -122,6 +122,7 @@ def _mapping(data: Map[str, Any], name: str) -> Mapping:
         negative=_text(data, "negative"),
         positive=tuple(positive),
         separator=_text(data, "separator"),
+        decimal=_decimal(data),
         optional=_flag(data, "optional", default=False),
     )
 
@@ -138,6 +139,13 @@ def _text(data: Map[str, Any], key: str) -> str | None:
     if value is not None and (not isinstance(value, str) or not value):
         raise SpecError(f"`{key}` is {value!r}; it is a text in quotes.")
     return value
+
+
+def _decimal(data: Map[str, Any]) -> str:
+    mark = _text(data, "decimal") or "."
+    if mark not in (".", ","):
+        raise SpecError(f'`decimal` is {mark!r}; it is "." or ",".')
+    return mark
 
 
 def _flag(data: Map[str, Any], key: str, *, default: bool) -> bool:

@@ -10,18 +10,22 @@ import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
 from .cells import as_text, text_column
-from .delimited import SPACES, Broken, Chunk
+from .delimited import SPACES, Chunk
 from .encoding import UNDECODABLE
 from .mapping import Mapping
+from .quotes import Broken
 from .reading import MARKS, Source, stem_of
 from .validate import Faults
+
+DRAFTS: Final = ".*.draft"
+"""Files that are not finished yet."""
 
 
 class Quarantine:

@@ -147,7 +147,7 @@ def _parquet(path: Path) -> Source:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as Parquet: {error}. Is it whole, and Parquet indeed?") from error
     if n_rows == 0:
         raise InputError(f"{path} holds no rows: there is nothing to ingest.")
@@ -164,7 +164,7 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Chunk]:
                 n = batch.num_rows
                 yield Chunk(pa.Table.from_batches([batch]), np.arange(start, start + n))
                 start += n
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read beyond row {start}: {error}. Have it delivered again.") from error
 
 

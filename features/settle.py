@@ -83,8 +83,8 @@ def settle(
 
 def _is_settled(workspace: Workspace) -> bool:
     """Has anything come in? A first ingest that was killed leaves facts behind that bind nobody."""
-    tables = (workspace.events, workspace.users, workspace.items, workspace.journal)
-    return workspace.exists and any(path.exists() for path in tables)
+    tables = [path / "_delta_log" for path in (workspace.events, workspace.users, workspace.items)]
+    return workspace.exists and any(path.exists() for path in (*tables, workspace.journal))
 
 
 def _whole(workspace: Workspace, name: str, default: int) -> int:

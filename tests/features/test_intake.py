@@ -1,6 +1,7 @@
 """Ingest as a whole: rows conserved, twice is once, all or nothing, and errors that say the way out."""
 
 import csv
+import gzip
 import json
 import random
 from collections import Counter
@@ -14,7 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import encoding, reading
-from features.errors import BusyError, InputError, NotFoundError, SpecError
+from features.columns import Money
+from features.errors import BusyError, InputError, NotFoundError, SpecError, UserError
+from features.events import KINDS
+from features.flow import Flow
+from features.formats import discover, format_of
 from features.intake import ingest
 from features.log import EventLog
 from features.workspace import Workspace
@@ -519,6 +524,96 @@ def test_a_failure_in_the_second_file_takes_back_the_first(workspace, mapping, t
     mapping.write_text(MAPPING.replace('item = "item"', 'currency = "item"'))
     refused(workspace, InputError, "amounts in CNY, USD", [good, currency], mapping)
     assert not workspace.home.exists()
+
+
+def test_a_file_cut_anywhere_loses_one_line_at_most(tmp_path):
+    """Cuts that leave a row which nothing tells from a whole one (a price of 12.9 for 12.95) are the last bytes only."""
+    header = ["event_id", "user_id", "ts", "kind", "text", "value"]
+    moments = [f"2026-01-{1 + i % 28:02d}T10:00:00Z" for i in range(60)]
+    rows = [
+        (f"e{i}", f"u{i % 7}", moments[i], ["view", "cart"][i % 2], f'"{i}", or\n{i}', f"{i}.{i % 10}5")
+        for i in range(60)
+    ]
+    path = table(tmp_path / "e.csv", rows, header)
+    whole = path.read_bytes()
+    expected = flowed(path)[0]
+    starts = [whole.index(f"\ne{i},".encode()) + 1 for i in range(60)] + [len(whole)]
+    for at in [*range(starts[30], starts[34]), *range(starts[57], starts[60])]:
+        path.write_bytes(whole[:at])
+        got, read, quarantined = flowed(path)
+        n_whole = sum(start <= at for start in starts[1:])
+        assert got[:n_whole] == expected[:n_whole], at
+        cut = at not in starts and at + 2 not in starts and at + 1 not in starts  # \r\n belongs to the line's end
+        assert quarantined == ({"cut_off_line": 1} if cut else {}), at
+        assert read == n_whole + (at not in starts), at
+
+
+def flowed(path):
+    """Good rows of a canonical file on its way to the log, rows read, refused ones by rule."""
+    files = discover([path], format_of("canonical"))
+    flow = Flow(KINDS, "UTC", Money(), NOW, {}, None, "", stamped=False, notes=[])
+    batches = list(flow.events(files, None))
+    for batch in batches:
+        batch.validate(full=True)
+    good = [row for batch in batches for row in batch.to_pylist()]
+    assert flow.read == len(good) + sum(flow.quarantined.values())
+    return good, flow.read, flow.quarantined
+
+
+INSERTED = [
+    b'"',
+    b",",
+    b"\n",
+    b"\0",
+    b"\r",
+    b"\xff\xfe",
+    "用".encode(),
+    b'""',
+    b"\n\n",
+    b" ",
+    b"\x1a",
+    b"9" * 30,
+    b"nan",
+    b"1e400",
+]
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl", "events.csv.gz", "events.parquet"])
+def test_damage_anywhere_is_rows_refused_or_an_error_of_the_users(tmp_path, name):
+    rows = [
+        {"user_id": f"u{i}", "ts": "2026-01-01T00:00:00Z", "kind": "view", "value": i, "text": f'say "{i}"'}
+        for i in range(30)
+    ]
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    elif name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        data = path.read_bytes()
+    else:
+        data = table(path, [row.values() for row in rows], rows[0]).read_bytes()
+        data = gzip.compress(data) if name.endswith("gz") else data
+    chance = random.Random(5)
+    outcomes = Counter()
+    for _ in range(120):
+        damaged = bytearray(data)
+        for _ in range(chance.choice([1, 2, 9])):
+            at = chance.randrange(len(damaged))
+            what = chance.randrange(3)
+            if what == 0:
+                damaged[at] = chance.randrange(256)
+            elif what == 1:
+                damaged[at:at] = chance.choice(INSERTED)
+            else:
+                del damaged[at : at + chance.randrange(1, 20)]
+        path.write_bytes(damaged)
+        try:
+            flowed(path)
+            outcomes["read"] += 1
+        except UserError:
+            outcomes["refused"] += 1
+    assert outcomes["refused"] or "json" in name, outcomes
+    assert outcomes["read"] or "gz" in name, outcomes
 
 
 def test_one_writer(workspace, mapping, tmp_path):

@@ -68,6 +68,7 @@ def us(text):
         ({"columns": LEAST, "kinds": {"buy": 1}}, r"`\[kinds\]` maps"),
         ({"columns": LEAST, "positive": ["prize"]}, "Did you mean 'price'"),
         ({"columns": LEAST, "join": {"file": "x"}}, "`join` is"),
+        ({"columns": LEAST, "decimal": "'"}, "`decimal` is"),
     ],
 )
 def test_a_mapping_is_strict(toml, message):
@@ -215,6 +216,13 @@ def test_numbers_and_their_rules():
     assert [row.get("value") for row in rows[:6]] == [15_000, 20_000, 30_000, 1_000_000, None, None]
     assert rules[:6] == [None] * 6
     assert rules[6:] == ["bad_number", "not_finite", "not_finite", "negative_value", "bad_number", "bad_number"]
+
+
+def test_a_decimal_comma():
+    toml = {"columns": LEAST | {"value": "v"}, "decimal": ","}
+    rows, rules = adapt(toml, {"u": ["a"] * 3, "t": ["2024-01-01"] * 3, "v": ["12,50", "3", "1,000,5"]})
+    assert [row.get("value") for row in rows[:2]] == [125_000, 30_000]
+    assert rules == [None, None, "bad_number"]
 
 
 def test_numbers_of_every_arrow_type():
