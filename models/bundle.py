@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from features.matrix import Matrix
 
 from features.catalogue import Catalogue
-from features.errors import DamagedError, IntentlyError, NotFoundError, NotReadyError
+from features.errors import DamagedError, IntentlyError, NotReadyError
 from features.histories import Histories
 from features.instants import to_iso
+from features.matrix import Matrix
 from features.program import Program, compile_program
 from features.workspace import Facts, Workspace
 
@@ -191,12 +191,13 @@ def champion(workspace: Workspace) -> Bundle:
         raise NotReadyError(
             "No model answers yet. Train one and promote it: `intently train`, `intently promote VERSION`."
         )
-    try:
-        bundle = load(workspace.bundles / found.version, found.digest)
-    except NotFoundError:
-        raise DamagedError(
-            f"Bundle {found.version}, which answers, is gone from {workspace.bundles}: {WAY_OUT}"
-        ) from None
+    folder = workspace.bundles / found.version
+    if not folder.is_dir():
+        raise DamagedError(f"Bundle {found.version}, which answers, is gone from {workspace.bundles}: {WAY_OUT}")
+    about, _ = manifest.read(folder, found.digest)
+    if about.get("lightgbm") != version_of("lightgbm"):
+        verify(folder, found.digest)  # what was verified at promotion was read by another version
+    bundle = load(folder, found.digest)
     facts = workspace.facts
     if facts.kinds[: len(bundle.facts.kinds)] != bundle.facts.kinds or facts.timezone != bundle.facts.timezone:
         raise NotReadyError(

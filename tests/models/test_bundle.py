@@ -286,6 +286,15 @@ def test_a_booster_that_hangs_is_ended(written: tuple[Path, str], tmp_path: Path
         bundles.verify(folder, digest, timeout=10)
 
 
+def test_after_an_upgrade_of_lightgbm_the_champion_is_verified_again(written: tuple[Path, str], tmp_path: Path) -> None:
+    workspace = shop(tmp_path / "home")
+    folder = copied(written[0], workspace.bundles / "1")
+    crash = {"stage_7d.booster.txt": children(b"1000000000")}
+    point(workspace, "1", remade(folder, crash, lambda about: about.update(lightgbm="0.0.1")), None)
+    with pytest.raises(DamagedError, match="crashes the process"):
+        bundles.champion(workspace)
+
+
 def shop(home: Path, **facts: object) -> Workspace:
     workspace = Workspace.at(home, {})
     workspace.fix(Facts(**({"timezone": "Asia/Shanghai", "own_kinds": ("livestream",)} | facts)))  # type: ignore[arg-type]
