@@ -128,6 +128,9 @@ def test_who_is_known():
     assert dict(zip(histories.users.to_pylist(), known.tolist(), strict=True)) == {
         "a": False, "b": True, "c": True, "d": False, "e": False, "f": True,
     }  # fmt: skip
+    prompt = from_events(pa.Table.from_pylist([event("a", NOW), event("b", NOW - 1), event("c", NOW + 1)], EVENTS))
+    assert prompt.arrived is None
+    assert seen(prompt, NOW, DAY).tolist() == [False, True, False]
     nobody = histories.take(np.empty(0, np.int64))
     assert seen(nobody, NOW, DAY).tolist() == []
 
