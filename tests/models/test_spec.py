@@ -10,8 +10,47 @@ from features.workspace import Workspace
 from models.spec import HERE, default_specs, load, load_specs, own_stages, specs_for
 from models.targets import Churn, Stages
 
-STAGE = (HERE / "stage_7d.toml").read_text()
-CHURN = (HERE / "churn_30d.toml").read_text()
+STAGE = """
+features = ["*"]
+[target]
+name = "stage_7d"
+kind = "stage"
+horizon = "7d"
+[title]
+zh = "意向阶段"
+en = "Intent stage"
+[stages]
+browsing = ["view", "click", "search", "open", "join"]
+considering = ["cart", "favorite"]
+buying = ["purchase"]
+repeat_item = 3
+repeat_category = 8
+[split]
+every = "7d"
+test = 6
+[lightgbm]
+learning_rate = 0.05
+num_leaves = 31
+[calibration]
+methods = ["none", "temperature"]
+"""
+CHURN = """
+[target]
+name = "churn_30d"
+kind = "churn"
+horizon = "30d"
+[title]
+zh = "流失"
+en = "Churn"
+[churn]
+lookback = "180d"
+kinds = ["purchase"]
+[lightgbm]
+num_leaves = 15
+[base_rate]
+low = 0.05
+high = 0.60
+"""
 DATASETS = ("simulated", "complete-journey", "online-retail", "taobao")
 
 
