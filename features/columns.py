@@ -34,6 +34,7 @@ class Context:
         where: The file's name, for messages.
         joined: Rows to look columns up in, of `mapping.join`.
         money: The workspace's currency, which the first row with one settles where nothing else does.
+        notes: Takes what is worth saying.
     """
 
     mapping: Mapping
@@ -43,6 +44,7 @@ class Context:
     where: str
     joined: pa.Table | None = None
     money: Money = field(default_factory=Money)
+    notes: list[str] = field(default_factory=list)
 
 
 def complete(table: pa.Table, context: Context) -> pa.Table:
@@ -138,12 +140,28 @@ def times(table: pa.Table, context: Context, ours: str, faults: Faults) -> np.nd
             found = pc.binary_join_element_wise(*parts, " ")
         column = pa.chunked_array([whole(found)])
     where = f"{context.where}: column {source.columns[0]!r}" if source.columns else f"{context.where}: `{ours}`"
-    instants = to_instants(column, mapping.time, context.zone, where)
+    zone = context.zone
+    if zone is None and _has_no_place_for_an_offset(column, mapping.time):
+        zone = "UTC"
+        context.notes.append(f"{where}: times without an offset, read as UTC since no timezone was given (--timezone).")
+    instants = to_instants(column, mapping.time, zone, where)
     given = column.is_valid().to_numpy()
     wrong = check_time(instants, given, context.now, ours, faults)
     if 2 * wrong > max(int(given.sum()), 1):
         _refuse_if_otherwise(column, mapping.time, where)
     return instants
+
+
+def _has_no_place_for_an_offset(column: pa.ChunkedArray, how: str) -> bool:
+    """Typed times without a zone, formats without one, bare dates: there UTC may be assumed; a clock in ISO is refused."""
+    if pa.types.is_timestamp(column.type):
+        return column.type.tz is None
+    if pa.types.is_date(column.type) or "%" in how:
+        return "%z" not in how
+    if how not in ("iso", "any") or not pa.types.is_string(column.type):
+        return False
+    longest = pc.max(pc.binary_length(column)).as_py()
+    return longest is not None and longest <= len("2024-01-31")
 
 
 def _refuse_if_otherwise(column: pa.ChunkedArray, how: str, where: str) -> None:

@@ -145,6 +145,7 @@ class Flow:
             where=found.source.path.name,
             joined=found.joined,
             money=self.money,
+            notes=self.notes,
         )
         refused = Quarantine(self.folder, self.stamp, found.source, mapping)
         self.files.append(refused)

@@ -1,23 +1,42 @@
 """Mappings: TOML that says how a source's columns, words, times and money become ours.
 
+    title = "Orders of the till"        # all keys but [columns] may be left out
+    name = "till"                       # goes into the events' keys; the file's name where absent
+    table = "events"                    # or users, items
+    header = true                       # false: columns go by their places; or their names: ["customer", "day"]
+    delimiter = ","                     # found where absent; " " stands for any run of blanks
+    encoding = "gb18030"                # detected where absent
+    quotes = true                       # double quotes enclose fields
+    sheet = "2024"                      # of an Excel file; the first where absent
     time = "%Y%m%d"                     # or iso, unix_s, unix_ms, unix_us
     timezone = "Asia/Shanghai"          # naive times are written in it; the shop's, unless ingest says otherwise
+    written_in = "UTC"                  # the timezone of naive times where it is not the shop's
+    decimal = "."                       # or ","
+    separator = "."                     # between the levels of their category
+    negative = "refund"                 # a negative quantity or value is a refund of the amount
+    positive = ["price"]                # rows where it is 0 or below are put aside
+    join = { file = "goods", on = "sku" }   # a small table beside the file brings its columns to the rows
     [columns]                           # ours = theirs: a name, a place from 1, or one of the forms below
     user_id = "customer"
-    ts = 2
+    ts = 2                              # or ["day", "hour"]
     kind = { constant = "purchase" }
+    item = "sku"
     category = { first = ["code", "id"] }   # the first that is not empty
     discount = ["coupon", "voucher"]        # numbers: their sum; texts: a path; properties: an object
     price = "unit_price"                    # where there is no `value`: value = price x quantity
-    [kinds]                             # theirs = ours
+    quantity = "pieces"
+    currency = "currency"
+    [kinds]                             # theirs = ours; a kind of the shop's own is declared in intently.toml
     buy = "purchase"
-    [units]
+    [units]                             # factors to our unit: currency units, milliseconds of dwell
     value = 0.01                        # 分 to 元
     currency = "CNY"
-    [units.rates]
+    [units.rates]                       # to that currency, from a day on
     USD = { 2024-01-01 = 7.1, 2024-07-01 = 7.25 }
+    EUR = 7.8
 
-Every key is one of `KEYS`; an unknown one is refused.
+A folder's files of several layouts each have a table: `[tables.orders]`, `[tables.orders.columns]`, and so on, the name being
+the file's. An unknown key is refused.
 """
 
 import tomllib

@@ -264,6 +264,10 @@ def test_the_timezone_is_the_option_the_answer_the_mappings_or_utc(tmp_path, map
         settled("w5", plain, timezone="Mars/Olympus")
     with pytest.raises(InputError, match="times without an offset"):
         settled("w6", plain)
+    path = table(tmp_path / "d.csv", [("u1", "2026-01-01", "view", "", "")])
+    zone, shift, notes = settled("w8", plain)
+    assert (zone, shift) == ("UTC", -12)
+    assert any("d.csv: column 'time': times without an offset, read as UTC" in note for note in notes)
     assert not (tmp_path / "w6").exists()
     stamps = table(tmp_path / "s.csv", [("u1", "2026-01-01T12:00:00Z", "view")], ["user_id", "ts", "kind"])
     workspace = Workspace.at(tmp_path / "w7", {})

@@ -98,7 +98,9 @@ def test_the_example_in_the_docstring_is_a_mapping(tmp_path):
     path = tmp_path / "example.toml"
     path.write_text("\n".join(lines))
     (mapping,) = load(path)
-    assert mapping.name == "example"
+    assert mapping.name == "till"
+    keys = {line.split(" = ")[0].strip() for line in lines} | {"columns", "kinds", "units"}
+    assert {*module.KEYS} - keys == {"file", "optional"}  # said of folders; for our own format only
     assert mapping.units.rates["USD"][1][1] == 7.25
     assert mapping.theirs("category") == ("code", "id")
 
