@@ -258,10 +258,6 @@ def children(place: bytes) -> Edit:
     return edit
 
 
-def test_verify_passes_a_sound_bundle(written: tuple[Path, str]) -> None:
-    bundles.verify(*written)
-
-
 def test_another_booster_whose_digest_was_made_again_is_caught_by_golden_rows(
     written: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit, softmax
 from sklearn.isotonic import IsotonicRegression
@@ -52,6 +52,7 @@ def test_every_method_gives_finite_rows_that_sum_to_one(k: int) -> None:
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_row_does_not_depend_on_the_others_to_the_bit(k: int, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 67))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import lightgbm
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
@@ -62,6 +62,7 @@ def test_nobody_in_the_cohort(model: TargetModel) -> None:
     assert model.predict(matrix_of(9).take(np.array([], np.int64))).shape == (0, len(model.target.classes))
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 130), seed=st.integers(0, 10_000), data=st.data())
 def test_a_row_does_not_depend_on_the_batch_to_the_bit(
     churn_model: TargetModel, stage_model: TargetModel, n: int, seed: int, data: st.DataObject
