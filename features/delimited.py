@@ -140,9 +140,10 @@ class DelimitedFile:
         if len(blank):
             kept = ~np.isin(lines, blank)
             table, lines = table.filter(pa.array(kept)), lines[kept]
-        if re.search(rb"[ \t]" + re.escape(self.delimiter.encode()) + rb"|[ \t]\n|\n[ \t]", block) or re.search(
-            re.escape(self.delimiter.encode()) + rb"[ \t]", block
-        ):
+        mark = self.delimiter.encode()
+        blanks = [blank for blank in (b" ", b"\t") if blank != mark and blank in block]
+        edges = [edge for b in blanks for edge in (mark + b, b + mark, b + b"\n", b"\n" + b)]
+        if any(edge in block for edge in edges):
             table = pa.table({name: _trimmed(table[name]) for name in table.column_names})
         return table, lines, broken
 
