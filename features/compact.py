@@ -7,7 +7,7 @@ another program's rewrite, a damaged file) the bucket is read from `events` unti
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +16,9 @@ import pyarrow as pa
 from . import delta, flat
 from .delta import Part, Snapshot
 from .events import EVENTS
-from .histories import Histories
 from .progress import track
 from .rows import HISTORIES, OPTIONS, to_rows
+from .standing import Asked, from_flat
 from .workspace import Workspace
 
 LAYOUT: Final = 1
@@ -89,7 +89,7 @@ def tidy(workspace: Workspace, events: Snapshot, histories: Snapshot) -> bool:
     return bool(merged)
 
 
-def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Callable[[int], Histories]) -> Compacted:
+def run(workspace: Workspace, events: Snapshot, histories: Snapshot) -> Compacted:
     """Rewrite the buckets that have events outside `histories`; the caller holds the writer's lock.
 
     Files are named by what they are made from, so a run that is killed leaves its finished files to the next one.
@@ -98,15 +98,17 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Calla
         workspace: Whose.
         events: Newest snapshot.
         histories: Newest snapshot.
-        read: A bucket's histories, with all fields, texts and keys.
     """
     made: list[Part] = []
     replaced: list[Part] = []
     merged: list[Part] = []
     small: list[Part] = []
     n_events = 0
-    for bucket in track("Compacting", sorted({part.bucket for part in events.parts})):
+    for bucket in track("Compacting", sorted({part.bucket for part in (*events.parts, *histories.parts)})):
         parts, before = events.of(bucket), histories.of(bucket)
+        if not parts:  # all its events were taken away
+            replaced += before
+            continue
         covered, added = cover(before, parts)
         crowd = _crowd(parts)
         if covered is not None and not added and not crowd:
@@ -116,27 +118,27 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot, read: Calla
             merged.append(one)
             small += crowd
             parts = (*(part for part in parts if part not in crowd), one)
-        covers = sorted(part.name for part in parts)
-        name = _name(f"histories {LAYOUT}", covers)
+        name = _name(f"histories {LAYOUT}", [part.name for part in parts])
         if covered is None:
             delta.discard(part for part in before if part.path.stem == name)  # not trusted: damaged
-        made.append(
-            delta.written(workspace.histories, bucket, name) or _write(workspace, bucket, name, covers, read(bucket))
-        )
+        made.append(delta.written(workspace.histories, bucket, name) or _write(workspace, bucket, name, parts))
         replaced += [part for part in before if part.path.stem != name]
         n_events += sum(part.rows for part in parts)
     if merged:
         delta.commit(workspace.events, EVENTS, merged, small, data_change=False)
     version = delta.snapshot(workspace.events).version
-    if made:
+    if made or replaced:
         delta.commit(workspace.histories, HISTORIES, made, replaced, {"events_version": version}, data_change=False)
         delta.sweep(workspace.histories, KEEP_HOURS["histories"])
         delta.sweep(workspace.events, KEEP_HOURS["events"])
     return Compacted(len(made), n_events, version)
 
 
-def _write(workspace: Workspace, bucket: int, name: str, covers: list[str], histories: Histories) -> Part:
+def _write(workspace: Workspace, bucket: int, name: str, parts: Sequence[Part]) -> Part:
+    """A bucket's file of histories, not committed yet; made from events alone, so that nothing can drift."""
+    histories = from_flat(parts, workspace.facts.kinds, Asked.of(None, None, keys=True))
     rows, n_late = to_rows(histories)
+    covers = sorted(part.name for part in parts)
     note = {"layout": LAYOUT, "covers": covers, "n_events": histories.n_events, "n_late": n_late}
     return delta.write_part(workspace.histories, bucket, rows, note, name, **OPTIONS)
 

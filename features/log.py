@@ -23,7 +23,7 @@ from .hashing import bucket_of
 from .histories import Histories
 from .progress import progress, track
 from .spill import Spill
-from .standing import Asked
+from .standing import Asked, Cover
 from .union import concatenate, empty
 from .workspace import Facts, Workspace
 
@@ -224,7 +224,7 @@ class EventLog:
         both = concatenate([*found, empty(unknown, asked.numbers, asked.coded)])
         return both.take(pc.index_in(pa.array(users, pa.string()), value_set=both.users).to_numpy().astype(np.int64))
 
-    def _cover(self, bucket: int) -> tuple[Part | None, list[Part]]:
+    def _cover(self, bucket: int) -> Cover:
         return compact.cover(self.histories.of(bucket), self.events.of(bucket))
 
     def user_ids(self, bucket: int) -> pa.Array:
@@ -240,7 +240,7 @@ class EventLog:
     def compact(self) -> Compacted:
         """Bring `histories` up to date, in one commit; the caller holds the writer's lock."""
         self.refresh()
-        done = compact.run(self.workspace, self.events, self.histories, partial(self.read, keys=True))
+        done = compact.run(self.workspace, self.events, self.histories)
         self.refresh()
         return done
 

@@ -48,16 +48,21 @@ class Asked:
         return (*self.numbers, *self.coded)
 
 
+def from_flat(parts: Sequence[Part], kinds: tuple[str, ...], asked: Asked) -> Histories:
+    """All persons in files of events, sorted by id."""
+    return thin(from_events(_events(parts, asked.fields), kinds, asked.fields), asked.texts, asked.keys)
+
+
 def of_bucket(cover: Cover, kinds: tuple[str, ...], asked: Asked) -> Histories:
     """All persons of a bucket, sorted by id."""
     covered, added = cover
-    if covered is not None and not added:
-        return read_rows(covered.path, asked.fields, asked.texts, asked.keys)
-    events = _events(added, asked.fields)
     if covered is None:
-        return thin(from_events(events, kinds, asked.fields), asked.texts, asked.keys)
-    concerned = pc.unique(events["user_id"]).cast(pa.string())
+        return from_flat(added, kinds, asked)
     base = read_rows(covered.path, asked.fields, asked.texts, asked.keys)
+    if not added:
+        return base
+    events = _events(added, asked.fields)
+    concerned = pc.unique(events["user_id"]).cast(pa.string())
     alone = pc.invert(pc.is_in(base.users, value_set=concerned)).to_numpy(zero_copy_only=False)
     touched = read_rows(covered.path, asked.fields, CODED_FIELDS, True, concerned)
     merged = union([touched, from_events(events, kinds, asked.fields)])

@@ -153,6 +153,17 @@ def test_events_taken_away_are_no_longer_read_from_histories(log):
     assert not any("u3" in delta.read_part(part)["user_id"].to_pylist() for part in seen.histories.parts)
 
 
+def test_histories_of_nobody_are_dropped(log):
+    log.append([invent(500)], arrived_at=None)
+    log.compact()
+    deltalake.DeltaTable(str(log.workspace.events)).delete("bucket = 2")
+    seen = EventLog(log.workspace)
+    assert_reads(seen)
+    seen.compact()
+    assert {part.bucket for part in seen.histories.parts} == {0, 1, 3}
+    assert_reads(seen)
+
+
 def test_another_programs_rewrite_of_the_events_is_followed(log):
     for start in range(0, 500, 100):
         log.append([invent(100, start=start)], arrived_at=None)
