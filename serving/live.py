@@ -12,6 +12,7 @@ from features.errors import IntentlyError, NotReadyError
 from features.workspace import Workspace, write_json
 from models.bundle import Bundle, champion, pointer, verify
 from models.cutpoints import ensure
+from models.frozen import FILE
 from models.tags import TagSet
 
 from .clock import wall
@@ -142,7 +143,8 @@ def _verified(path: Path) -> str | None:
 
 
 def _stamp(workspace: Workspace) -> Stamp:
-    return tuple(_mark(path) for path in (workspace.champion, _word(workspace), workspace.home / "workspace.json"))
+    watched = (workspace.champion, _word(workspace), workspace.home / "workspace.json", workspace.tags / FILE)
+    return tuple(_mark(path) for path in watched)
 
 
 def _mark(path: Path) -> tuple[int, int]:

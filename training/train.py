@@ -12,6 +12,7 @@ from features import catalogue
 from features.errors import NotReadyError, UserError
 from features.log import EventLog
 from features.workspace import Workspace
+from models.cutpoints import ensure
 from models.spec import Spec, default_specs, load_specs
 
 from .learn import Learned, Shop, learn, span_of
@@ -67,6 +68,7 @@ def train(
         notes = registry.tidy()
         failed = {name: error.message for name, error in errors.items()}
         version, run = record(registry, shop, learned, failed, result, now)
+    ensure(workspace, look_again=True)  # so that the tags know the kinds that the log has by now
     return {"version": version, "run_id": run, **result, "notes": notes, "tracking_uri": registry.uri}
 
 
