@@ -57,9 +57,8 @@ def mend_quotes(
     odd = np.flatnonzero(per_line % 2)
     if len(odd) == 0:
         return block, lines, [], b""
-    edges = np.append(
-        np.concatenate([[0], ends + 1])[: len(lines)], len(block)
-    )  # line i is block[edges[i]:edges[i + 1]]
+    starts = np.concatenate([[0], ends + 1])[: len(lines)]
+    edges = np.append(starts, len(block))  # line i is block[edges[i]:edges[i + 1]]
 
     def fields(first: int, last: int) -> int:
         return _n_fields(block[edges[first] : edges[last + 1]].decode(), delimiter)
@@ -76,7 +75,7 @@ def mend_quotes(
         elif (
             i == j
             and end - i < MOST_LINES
-            and not (final and any(fields(m, m) == n_fields for m in range(i + 1, end + 1)))
+            and not (final and n_fields in (fields(m, m) for m in range(i + 1, end + 1)))
         ):
             stop = i  # the quote may be closed in the next block, or the file ends within it
             break
