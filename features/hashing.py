@@ -6,7 +6,7 @@ buckets of existing workspaces rest on it.
 
 import numpy as np
 import pyarrow as pa
-from numba import njit, prange
+from numba import njit
 
 M1, M2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
 N1, N2, FIVE = np.uint64(0x52DCE729), np.uint64(0x38495AB5), np.uint64(5)
@@ -34,9 +34,9 @@ def _word(data, start, n):  # type: ignore[no-untyped-def]
     return k
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _hash(offsets, data, hi, lo):  # type: ignore[no-untyped-def]
-    for row in prange(len(offsets) - 1):
+    for row in range(len(offsets) - 1):
         start, end = offsets[row], offsets[row + 1]
         n = end - start
         h1, h2 = np.uint64(0), np.uint64(0)
