@@ -88,6 +88,12 @@ def simulate(
     }
 
 
+def warm() -> None:
+    """Compile what must be compiled, by drawing a shop of one user."""
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(1, 8, 0, Path(folder) / "shop")
+
+
 def _block(
     cal: Calendar,
     days: int,

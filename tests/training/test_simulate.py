@@ -338,6 +338,12 @@ def test_one_user_and_one_day_are_a_shop(tmp_path):
     assert pq.ParquetFile(tmp_path / "one" / "users.parquet").metadata.num_rows == 1
 
 
+def test_warming_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    module.warm()
+    assert not list(tmp_path.iterdir())
+
+
 def test_columns_read_back_as_plain_canonical_types(told):
     schema = pq.ParquetFile(f"{told['out']}/events.parquet").schema_arrow
     types = {field.name: str(field.type) for field in schema}
