@@ -59,9 +59,9 @@ def run(  # type: ignore[no-untyped-def]
         if low == high and blank:
             block[filled] = nothing
         else:
-            kinds = 0
+            kinds = np.int64(0)
             for e in range(low, high):
-                kinds |= 1 << kind[e]
+                kinds |= np.int64(1) << np.int64(kind[e])
             for s in range(len(sweeps)):
                 sweep(
                     step, sweeps[s], 64 * s, start, field_bounds, fields, histogram_bounds, histograms, pairs,

@@ -1,5 +1,6 @@
 """Questions that one walk over the events answers for any number of windows; and the first or last value of a field."""
 
+import numpy as np
 from numba import njit
 
 from .events import NULL, SESSION_GAP
@@ -36,7 +37,7 @@ def sweep(  # type: ignore[no-untyped-def]
         if late and arrived[e] >= t:
             e += step
             continue
-        now, k = ts[e], kind[e]
+        now, k = ts[e], np.int64(kind[e])
         if paired and step < 0:
             if before >= 0 and known - now < SESSION_GAP and pairs[k, before] >= 0:
                 gathered[pairs[k, before]] += 1  # ahead of the edge: the later event decides the window

@@ -8,6 +8,7 @@ import math
 import statistics
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from features import algebra as ask
@@ -36,10 +37,10 @@ def seen(events: list[dict], cutoff: int, retention: int, forward: bool) -> list
     """The history in order, equal keys once, and of it what may be seen."""
     first: dict[tuple[int, int], dict] = {}
     for event in events:
-        event = event | {"arrived_at": max(event["ts"], event["ts"] if event["arrived_at"] is None else event["arrived_at"])}
+        arrived_at = max(event["ts"], event["ts"] if event["arrived_at"] is None else event["arrived_at"])
         key = (event["key_hi"], event["key_lo"])
-        if key not in first or event["arrived_at"] < first[key]["arrived_at"]:
-            first[key] = event
+        if key not in first or arrived_at < first[key]["arrived_at"]:
+            first[key] = event | {"arrived_at": arrived_at}
     history = sorted(first.values(), key=lambda event: (event["ts"], event["key_hi"], event["key_lo"]))
     if forward:
         return [e for e in history if cutoff <= e["ts"] < cutoff + retention]
@@ -82,7 +83,7 @@ def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneIn
         return float(
             sum(
                 a["kind"] == q.before and b["kind"] == q.after and b["ts"] - a["ts"] < SESSION_GAP and inside(b["ts"])
-                for a, b in zip(history, history[1:], strict=False)
+                for a, b in pairwise(history)
             )
         )
     events = [e for e in of(q.kinds) if inside(e["ts"])]
@@ -158,7 +159,7 @@ def gaps(q: ask.Gaps, events: list[dict], zone: ZoneInfo) -> float:
             first.setdefault(value_of(event, "day", zone), event)
         events = sorted(first.values(), key=lambda e: e["ts"])
     times = [e["ts"] for e in events]
-    between = [b - a for a, b in zip(times, times[1:], strict=False)]
+    between = [b - a for a, b in pairwise(times)]
     if q.statistic == "deviation":
         return statistics.pstdev([gap / DAY for gap in between]) if len(between) >= 2 else math.nan
     if not between:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -10,11 +11,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from features import algebra as ask
+from features import histories
 from features.algebra import Window
 from features.events import CODED_FIELDS, DAY, EVENTS, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP
-from features.histories import Histories, from_events
 
-settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "quick", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("torture", max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -23,6 +26,7 @@ ASKED = KINDS[:5]  # `later` is a kind that a shop added after the program was c
 ZONES = ("UTC", "Asia/Shanghai", "America/New_York", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")
 SPANS = (1, HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY)
 RETENTION_DAYS = (20, 400)
+NUMBERS = (None, 0, 1, -50_000, 12_345, 99_999, 10_000_000, 3)
 
 
 def instant(zone: str, *when: int) -> int:
@@ -44,17 +48,20 @@ class Shop:
         return table(self.events)
 
     @property
-    def histories(self) -> Histories:
-        return from_events(self.table, KINDS)
+    def histories(self) -> histories.Histories:
+        return histories.from_events(self.table, KINDS)
 
     def of(self, user: str) -> list[dict]:
         return [event for event in self.events if event["user_id"] == user]
 
 
 def table(events: list[dict]) -> pa.Table:
-    return pa.Table.from_pylist([{"bucket": 0, "event_id": "", "source": ""} | event for event in events], schema=EVENTS)
+    return pa.Table.from_pylist(
+        [{"bucket": 0, "event_id": "", "source": ""} | event for event in events], schema=EVENTS
+    )
 
 
+@cache
 def anchors(zone: str) -> list[int]:
     """Instants at which the clock does something: midnights, changes of the hour, in New York, St John's and Lord Howe."""
     return [
@@ -64,61 +71,84 @@ def anchors(zone: str) -> list[int]:
     ]  # fmt: skip
 
 
-def ticks() -> st.SearchStrategy[int]:
-    """A microsecond before, at or after."""
-    return st.sampled_from([0, 0, -1, 1])
+# Strategies made once: hypothesis checks every new one, which costs more than drawing from it.
+ANY = st.integers(0, 11)
+TICK = st.sampled_from([0, 0, -1, 1])
+FAR = (*SPANS, 30 * SECOND, SESSION_GAP, 2 * SESSION_GAP, 12 * HOUR, 20 * DAY, 21 * DAY, 400 * DAY, 401 * DAY)
+EDGES = (HOUR, DAY, SESSION_GAP, 20 * DAY, 400 * DAY)
+FROM_CUTOFF = st.sampled_from(
+    [sign * span + tick for span in FAR for sign in (-1, 1) for tick in (-1, 0, 1)] + [-1, 0, 1]
+)
+NEAR_AN_EDGE = st.sampled_from([sign * edge + tick for edge in EDGES for sign in (-1, 1) for tick in (-1, 0, 1)])
+APART = NEAR_AN_EDGE | FROM_CUTOFF | st.sampled_from(FAR).flatmap(lambda far: st.integers(-far, far))
+WALK = st.sampled_from([SESSION_GAP - 1, SESSION_GAP, SESSION_GAP + 1, 60 * SECOND, 1, HOUR, -SESSION_GAP, -DAY, DAY])
+KEY = st.integers(-5, 5) | st.integers(-(2**63), 2**63 - 1)
+TEXTS, FIGURES = st.integers(0, 4 ** len(CODED_FIELDS) - 1), st.integers(0, 8 ** len(NUMBER_FIELDS) - 1)
+KIND, ZONE, RETENTION = (
+    st.sampled_from((*KINDS, "view", "view", "cart")),
+    st.sampled_from(ZONES),
+    st.sampled_from(RETENTION_DAYS),
+)
+SPAN, FEW, MANY, FLAG = st.sampled_from(SPANS), st.integers(0, 2), st.integers(0, 24), st.booleans()
+
+
+def pick(draw: st.DrawFn, values: list) -> object:
+    return values[draw(ANY) % len(values)]
 
 
 @st.composite
-def shops(draw: st.DrawFn, max_events: int = 24, late: bool | None = None) -> Shop:
-    zone = draw(st.sampled_from(ZONES))
-    retention = draw(st.sampled_from(RETENTION_DAYS))
-    anchor = draw(st.sampled_from(anchors(zone)))
-    cutoffs = [anchor + draw(ticks())]
-    cutoffs += [anchor + draw(st.sampled_from([-1, 1])) * draw(st.sampled_from(SPANS)) for _ in range(draw(st.integers(0, 2)))]
-    late = draw(st.booleans()) if late is None else late
-    users = draw(st.sampled_from([["u"], ["u", "b"]]))
-    events = [draw(an_event(users, cutoffs, retention, late)) for _ in range(draw(st.integers(0, max_events)))]
+def shops(draw: st.DrawFn, late: bool | None = None) -> Shop:
+    zone, retention = draw(ZONE), draw(RETENTION)
+    anchor = pick(draw, anchors(zone))
+    cutoffs = [anchor + draw(TICK)]
+    cutoffs += [anchor + (1 if draw(FLAG) else -1) * draw(SPAN) for _ in range(draw(FEW))]
+    late = draw(FLAG) if late is None else late
+    users = ["u", "b"] if draw(FLAG) else ["u"]
+    events: list[dict] = []
+    walking = draw(FLAG)  # one event some way from the one before, or all about the cutoffs
+    for _ in range(draw(MANY)):
+        event = an_event(draw, users, [*cutoffs, anchor], late)
+        if walking and events:
+            event["ts"] = events[-1]["ts"] + draw(WALK)
+        events.append(event)
     return Shop(events, zone, retention, cutoffs)
 
 
-@st.composite
-def an_event(draw: st.DrawFn, users: list[str], cutoffs: list[int], retention: int, late: bool) -> dict:
-    cutoff = draw(st.sampled_from(cutoffs))
-    far = draw(st.sampled_from([*SPANS, SESSION_GAP, 2 * SESSION_GAP, 12 * HOUR, retention * DAY, retention * DAY + DAY]))
-    near = draw(st.integers(-far, far)) if draw(st.booleans()) else draw(st.sampled_from([-far, 0, far]))
-    ts = cutoff + near + draw(ticks())
-    arrived = None
-    if late:
-        arrived = draw(st.one_of(st.none(), st.sampled_from(cutoffs).map(lambda at: at - 1), st.sampled_from(cutoffs), st.just(ts + HOUR), st.just(ts - HOUR)))
-    number = st.one_of(st.none(), st.integers(-50_000, 10_000_000))
+def an_event(draw: st.DrawFn, users: list[str], cutoffs: list[int], late: bool) -> dict:
+    """An event near an edge of some window; few draws, each deciding several fields."""
+    ts = pick(draw, cutoffs) + draw(APART)
+    arrivals = [None, *cutoffs, *(cutoff - 1 for cutoff in cutoffs), ts + HOUR, ts - HOUR]
+    texts, figures = draw(TEXTS), draw(FIGURES)
     return {
-        "user_id": draw(st.sampled_from(users)),
+        "user_id": pick(draw, users),
         "ts": ts,
-        "arrived_at": arrived,
-        "kind": draw(st.sampled_from(KINDS)),
-        "key_hi": draw(st.integers(-2, 2)) if draw(st.booleans()) else draw(st.integers(-(2**63), 2**63 - 1)),
-        "key_lo": draw(st.integers(-2, 2)),
-        **{field: draw(st.sampled_from([None, "a", "b", "c"])) for field in CODED_FIELDS},
-        **{field: draw(number) for field in NUMBER_FIELDS},
+        "arrived_at": pick(draw, arrivals) if late else None,
+        "kind": draw(KIND),
+        "key_hi": draw(KEY),
+        "key_lo": texts % 2,
+        **{field: (None, "a", "b", "c")[texts // 4**place % 4] for place, field in enumerate(CODED_FIELDS)},
+        **{field: NUMBERS[figures // 8**place % 8] for place, field in enumerate(NUMBER_FIELDS)},
         "text": None,
         "properties": None,
-    }  # fmt: skip
+    }
 
 
+@cache
 def kinds() -> st.SearchStrategy[tuple[str, ...]]:
-    return st.one_of(st.just(()), st.lists(st.sampled_from(ASKED), min_size=1, max_size=3).map(lambda k: tuple(sorted(set(k)))))
+    return st.one_of(
+        st.just(()), st.lists(st.sampled_from(ASKED), min_size=1, max_size=3).map(lambda k: tuple(sorted(set(k))))
+    )
 
 
-@st.composite
-def windows(draw: st.DrawFn, forward: bool) -> Window:
-    edges = [0, *SPANS, 100 * DAY, 500 * DAY]
-    near, far = sorted(draw(st.lists(st.sampled_from(edges), min_size=2, max_size=2, unique=True)))
-    if draw(st.booleans()):
-        near = 0
-    return Window(near, far) if forward else Window(-far, -near)
+@cache
+def windows(forward: bool) -> st.SearchStrategy[Window]:
+    edges = [0, *SPANS, 20 * DAY, 100 * DAY, 500 * DAY]
+    pairs = [(near, far) for near in edges for far in edges if near < far]
+    pairs += [(0, far) for far in edges[1:]] * 6
+    return st.sampled_from([Window(near, far) if forward else Window(-far, -near) for near, far in pairs])
 
 
+@cache
 def elementary(forward: bool = False) -> st.SearchStrategy[ask.Elementary]:
     w, k = windows(forward), kinds()
     number, coded = st.sampled_from(NUMBER_FIELDS), st.sampled_from(CODED_FIELDS)
@@ -134,23 +164,73 @@ def elementary(forward: bool = False) -> st.SearchStrategy[ask.Elementary]:
         st.builds(ask.Gaps, k, st.sampled_from(["mean", "deviation", "median", "max"]), w, st.booleans()),
         st.builds(ask.Sessions, st.sampled_from(["count", "mean_events", "mean_seconds", "max_events"]), k, w, gap),
         st.builds(ask.Abandoned, w),
+        st.builds(ask.Transition, st.sampled_from(("view", "cart")), st.sampled_from(("view", "cart")), w),
         st.builds(ask.Transition, st.sampled_from(ASKED), st.sampled_from(ASKED), w),
         *([st.builds(ask.Until, k, w)] if forward else [st.builds(ask.Age, k), st.builds(ask.Tenure, k)]),
     ]
     return st.one_of(*choices)
 
 
+@cache
 def features(forward: bool = False) -> st.SearchStrategy[ask.Feature]:
     simple = elementary(forward)
     numeric = simple.filter(lambda f: not isinstance(f, ask.CATEGORICAL))
     w, k = windows(forward), kinds()
     counted = st.one_of(st.builds(ask.Count, k, w), st.builds(ask.Sum, st.sampled_from(NUMBER_FIELDS), k, w))
     ratio = st.builds(ask.Ratio, numeric, numeric)
-    return st.one_of(simple, simple, simple, ratio, st.builds(ask.Ratio, ratio, numeric), st.builds(ask.Trend, counted, counted))
+    return st.one_of(
+        simple, simple, simple, ratio, st.builds(ask.Ratio, ratio, numeric), st.builds(ask.Trend, counted, counted)
+    )
 
 
+@cache
 def programs(forward: bool | None = None) -> st.SearchStrategy[dict[str, ask.Feature]]:
     def named(way: bool) -> st.SearchStrategy[dict[str, ask.Feature]]:
         return st.lists(features(way), min_size=1, max_size=12).map(lambda fs: {f"f{n}": f for n, f in enumerate(fs)})
 
     return named(forward) if forward is not None else st.booleans().flatmap(named)
+
+
+def shop_of(zone: str, cutoff: int, *rows: dict, retention_days: int = 400) -> Shop:
+    """A shop of one person, from what matters of each event."""
+    blank = dict.fromkeys(("arrived_at", "text", "properties", *CODED_FIELDS, *NUMBER_FIELDS))
+    events = [
+        {"user_id": "u", "kind": "view", "key_hi": place, "key_lo": 0} | blank | row for place, row in enumerate(rows)
+    ]
+    return Shop(events, zone, retention_days, [cutoff])
+
+
+def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
+    """Cases that chance seldom makes."""
+    back = (
+        instant("America/St_Johns", 2010, 11, 7, 0, 0) + 60 * SECOND
+    )  # the clock goes from 00:01 to 23:01 of the day before
+    folded = shop_of(
+        "America/St_Johns", back + DAY, *({"ts": back + apart} for apart in (-HOUR, -30 * SECOND, HOUR // 2, 2 * HOUR))
+    )
+    spring = instant("America/New_York", 2025, 3, 9, 3)
+    forward = shop_of("America/New_York", spring + DAY, *({"ts": spring + apart} for apart in (-1, 0, 1)))
+    calendar = {
+        "days": ask.Distinct("day", (), ask.back(7)),
+        "hours": ask.Entropy("hour", (), ask.back(7)),
+        "late": ask.Share("hour", 2, 3, (), ask.back(7)),
+        **{of: ask.Gaps((), of, ask.back(7), distinct_days=True) for of in ("mean", "median", "max")},
+    }
+    at = instant("UTC", 2025, 6, 15)
+    steps = shop_of(
+        "UTC", at, {"ts": at - DAY - 1}, {"ts": at - DAY + 1, "kind": "cart"}, {"ts": at - DAY + 1 + SESSION_GAP}
+    )
+    runs = {
+        "in": ask.Transition("view", "cart", ask.back(1)),
+        "over": ask.Transition("cart", "view", ask.back(1)),
+        "sessions": ask.Sessions("count", (), ask.back(1)),
+    }
+    ends = [{"ts": at + side * 20 * DAY + tick, "item": f"{side} {tick}"} for side in (-1, 1) for tick in (-1, 0)]
+    edges = shop_of("UTC", at, *ends, retention_days=20)
+    return [
+        (folded, calendar),
+        (forward, calendar),
+        (steps, runs),
+        (edges, {"back": ask.Count((), ask.back(500)), "tenure": ask.Tenure(())}),
+        (edges, {"ahead": ask.Count((), ask.ahead(500)), "last": ask.Last("item", (), ask.ahead(500))}),
+    ]

@@ -1,0 +1,213 @@
+"""Planted faults: each changes the reader of histories in one place, and the parity property must notice.
+
+The mutants run in one child process without compilation, each in a copy of the package; the unchanged copy must pass.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+MUTANTS = {
+    "the cutoff is seen": (
+        "kernel.py",
+        "high = place(ts, low, offsets[u + 1], t)",
+        "high = place(ts, low, offsets[u + 1], t + 1)",
+    ),
+    "the cutoff is not asked about": (
+        "kernel.py",
+        "low = place(ts, offsets[u], offsets[u + 1], t)",
+        "low = place(ts, offsets[u], offsets[u + 1], t + 1)",
+    ),
+    "a window's first instant is left out": (
+        "places.py",
+        "return now < limit if step < 0",
+        "return now <= limit if step < 0",
+    ),
+    "a forward window's end is let in": (
+        "places.py",
+        "else now >= limit",
+        "else now > limit",
+    ),
+    "a near edge is off by one": (
+        "kernel_groups.py",
+        "inner = place(ts, low, high, t + near)",
+        "inner = place(ts, low, high, t + near + 1)",
+    ),
+    "retention is ignored": (
+        "kernel.py",
+        "t - retention)",
+        "t - 2 * retention)",
+    ),
+    "retention ends late": (
+        "kernel.py",
+        "t + retention)",
+        "t + retention + 1)",
+    ),
+    "arrival is ignored": (
+        "kernel.py",
+        "late = late and step < 0",
+        "late = False",
+    ),
+    "arrival at the cutoff counts": (
+        "kernel_sweep.py",
+        "if late and arrived[e] >= t:",
+        "if late and arrived[e] > t:",
+    ),
+    "targets wait for arrival": (
+        "kernel.py",
+        "late = late and step < 0",
+        "late = late",
+    ),
+    "equal keys are kept": (
+        "histories.py",
+        "return order[first]",
+        "return order",
+    ),
+    "the last arrival counts": (
+        "histories.py",
+        "order = np.lexsort((arrived, lo, hi, person))",
+        "order = np.lexsort((-arrived, lo, hi, person))",
+    ),
+    "keys do not order ties": (
+        "histories.py",
+        "np.lexsort((lo[among], hi[among], ts[among], person[among]))",
+        "np.arange(len(among))[::-1]",
+    ),
+    "favourite ties go to the earlier": (
+        "kernel_groups.py",
+        "rank[code] < rank[best]",
+        "rank[code] > rank[best]",
+    ),
+    "a silence of the gap does not end a session": (
+        "kernel_runs.py",
+        "* step >= gap",
+        "* step > gap",
+    ),
+    "a session belongs where it ends": (
+        "kernel_runs.py",
+        "begin = head if step > 0 else tail",
+        "begin = tail if step > 0 else head",
+    ),
+    "transitions cross sessions": (
+        "kernel_sweep.py",
+        "known - now < SESSION_GAP",
+        "known - now <= SESSION_GAP",
+    ),
+    "the earlier event decides a transition's window": (
+        "kernel_sweep.py",
+        "if paired and step < 0:\n",
+        "if paired and step < 0 and not beyond(now, limit, step):\n",
+    ),
+    "null counts": (
+        "kernel_sweep.py",
+        "if number != NULL:",
+        "if number != 1:",
+    ),
+    "a purchase must come after the cart": (
+        "kernel_groups.py",
+        "carted[code] > bought[code]",
+        "carted[code] >= bought[code]",
+    ),
+    "counts are not cleared": (
+        "kernel_groups.py",
+        "    for i in range(n_met):\n        counts[met[i]] = 0\n",
+        "",
+    ),
+    "a day put back is a new one": (
+        "kernel_runs.py",
+        "if code in (day, other):",
+        "if code == day:",
+    ),
+    "half an hour is lost": (
+        "zones.py",
+        "local = now + offsets[place]",
+        "local = now + offsets[place] // 3_600_000_000 * 3_600_000_000",
+    ),
+    "the last change of the clock is missed": (
+        "zones.py",
+        "starts[place + 1] <= now",
+        "starts[place + 1] < now",
+    ),
+    "the lower middle is the median": (
+        "kernel_runs.py",
+        "return lower + upper",
+        "return lower + lower",
+    ),
+    "the smallest is not kept": (
+        "kernel_sweep.py",
+        "number < gathered[a + 3]",
+        "number > gathered[a + 3]",
+    ),
+}
+
+CHILD = """
+import importlib, json, sys
+from pathlib import Path
+from hypothesis import Phase, given, settings
+from tests.properties.test_parity import differences, right
+from tests.strategies import pinned, programs, shops
+import features
+
+root, mutants = Path(sys.argv[1]), json.loads(sys.argv[2])
+assert Path(features.__file__).is_relative_to(root)
+READER = ("places", "zones", "histories", "kernel_sweep", "kernel_groups", "kernel_runs", "kernel", "matrix")
+examples = [(*case, right(*case)) for case in pinned()]
+
+@settings(max_examples=800, phases=[Phase.generate], derandomize=True, deadline=None, database=None)
+@given(shops(), programs())
+def collect(shop, asked):
+    examples.append((shop, asked, right(shop, asked)))
+
+def survives():
+    for name in READER:
+        importlib.reload(sys.modules[f"features.{name}"])
+    try:
+        return not any(differences(*example) for example in examples)
+    except Exception as error:
+        print(repr(error), file=sys.stderr)
+        return False
+
+collect()
+answers = {"unchanged": survives()}
+for name, (file, old, new) in mutants.items():
+    path = root / "features" / file
+    text = path.read_text()
+    assert old in text and old != new, f"{name}: {old!r} is not in {file}"
+    path.write_text(text.replace(old, new))
+    answers[name] = survives()
+    path.write_text(text)
+    print(name, answers[name], file=sys.stderr)
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def survivors(tmp_path_factory):
+    """Whether each mutant, and the unchanged package, passes the parity property."""
+    root = tmp_path_factory.mktemp("mutants")
+    only_source = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "features", root / "features", ignore=only_source)
+    (root / "tests" / "properties").mkdir(parents=True)
+    for name in ("oracle.py", "strategies.py", "properties/test_parity.py"):
+        shutil.copy(ROOT / "tests" / name, root / "tests" / name)
+    environ = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", CHILD, str(root), json.dumps(MUTANTS)]
+    done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_unchanged_reader_passes(survivors):
+    assert survivors["unchanged"]
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_property_kills_the_mutant(survivors, name):
+    assert not survivors[name]
