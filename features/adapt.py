@@ -10,9 +10,10 @@ from .cells import text_column
 from .columns import Context, complete, is_null, nothing_null, numbers, plain, texts, times
 from .delimited import Chunk
 from .errors import SpecError
-from .events import CODED_FIELDS, EVENTS, FIXED_POINT, ITEMS, USERS
+from .events import CODED_FIELDS, FIXED_POINT
 from .numbers import to_fixed
 from .objects import check_objects, to_objects
+from .schema import EVENTS, ITEMS, USERS
 from .times import BOUND
 from .validate import Faults, check_text
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .errors import InputError, did_you_mean
-from .events import EVENTS, NULL
+from .events import NULL
 from .hashing import hash128
 from .histories import ranks, sort_events
+from .schema import EVENTS
 
 ROWS: Final = pa.schema([field for field in EVENTS if field.name != "bucket"])
 """An events file's columns: the partition is in its path."""

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from . import delta
 from .delta import Part
 from .errors import InputError
-from .events import ITEMS, USERS
 from .hashing import bucket_of
+from .schema import ITEMS, USERS
 from .workspace import Workspace
 
 BUCKETED: Final = pa.schema([pa.field("bucket", pa.int32(), nullable=False), *USERS])

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from . import delta, flat
 from .delta import Part, Snapshot
-from .events import EVENTS
 from .progress import track
 from .rows import HISTORIES, OPTIONS, to_rows
+from .schema import EVENTS
 from .standing import Asked, from_flat
 from .workspace import Workspace
 

@@ -6,8 +6,6 @@ int64 milliseconds: sums are exact and free of order. `value` is the line's tota
 
 from typing import Final
 
-import pyarrow as pa
-
 KINDS: Final = (
     "view", "click", "search", "favorite", "cart", "uncart", "purchase", "refund", "review", "complain", "survey",
     "message", "open", "join", "share", "refer", "signup",
@@ -27,40 +25,3 @@ NULL: Final = -(2**63)
 NUMBER_FIELDS: Final = ("value", "quantity", "discount", "rating", "dwell")
 CODED_FIELDS: Final = ("item", "category", "channel", "campaign", "page", "referrer")
 TEXT_FIELDS: Final = ("text", "properties")
-
-EVENTS: Final = pa.schema(
-    [
-        pa.field("bucket", pa.int32(), nullable=False),  # partition: stable hash of the person
-        pa.field("user_id", pa.string(), nullable=False),
-        pa.field("ts", pa.int64(), nullable=False),
-        pa.field("arrived_at", pa.int64()),  # null: with the first bulk load, counts as ts
-        pa.field("kind", pa.string(), nullable=False),
-        *(pa.field(name, pa.string()) for name in CODED_FIELDS),
-        *(pa.field(name, pa.int64()) for name in NUMBER_FIELDS),
-        *(pa.field(name, pa.string()) for name in TEXT_FIELDS),  # properties: a JSON object
-        pa.field("event_id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("key_hi", pa.int64(), nullable=False),  # event_key: hash128(source \0 event_id), two halves
-        pa.field("key_lo", pa.int64(), nullable=False),
-    ]
-)
-"""The `events` table, in the order of its columns."""
-
-USERS: Final = pa.schema(
-    [
-        pa.field("user_id", pa.string(), nullable=False),
-        pa.field("valid_from", pa.int64()),  # null: known from the start
-        pa.field("attributes", pa.string(), nullable=False),  # a JSON object
-    ]
-)
-"""The `users` table: what is known of a user from a moment on."""
-
-ITEMS: Final = pa.schema(
-    [
-        pa.field("item", pa.string(), nullable=False),
-        pa.field("category", pa.string()),
-        pa.field("price", pa.int64()),
-        pa.field("attributes", pa.string(), nullable=False),
-    ]
-)
-"""The `items` table: category path ('/' between levels) and price."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from . import delta
 from .arrivals import ROWS, order_of
 from .delta import Part
-from .events import EVENTS
+from .schema import EVENTS
 from .workspace import Workspace
 
 PLAIN: Final = ("ts", "arrived_at", "event_id", "text", "properties", "key_hi", "key_lo")

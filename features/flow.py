@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from .adapt import adapt_events, adapt_items, adapt_users
 from .columns import Context, Money
 from .errors import InputError
-from .events import DAY, ITEMS, USERS
+from .events import DAY
 from .formats import Found
 from .identity import CONTENT, Numbering, name_events
 from .quarantine import Quarantine
+from .schema import ITEMS, USERS
 from .validate import RULES
 
 LONG_AGO: Final = 30 * DAY

@@ -137,10 +137,10 @@ def finish(steps, scales, t, slots, registers):  # type: ignore[no-untyped-def]
 def warm() -> None:
     """Compile all that `evaluate` runs, or load it from numba's cache."""
     from .algebra import Distinct, Feature, Gaps, Sessions, back  # here, as matrix imports the kernel
-    from .events import EVENTS
     from .histories import from_events
     from .matrix import evaluate, grid
     from .program import compile_program
+    from .schema import EVENTS
 
     questions: dict[str, Feature] = {
         "days": Distinct("day", (), back(7)),

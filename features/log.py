@@ -18,10 +18,10 @@ from .arrivals import Fresh, fresh, keyed
 from .compact import Compacted
 from .delta import Part, Snapshot
 from .errors import NotReadyError
-from .events import EVENTS
 from .hashing import bucket_of
 from .histories import Histories
 from .progress import progress, track
+from .schema import EVENTS
 from .spill import Spill
 from .standing import Asked, Cover
 from .union import concatenate, empty

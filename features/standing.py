@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 
 from . import flat
 from .delta import Part
-from .events import CODED_FIELDS, EVENTS, NUMBER_FIELDS
+from .events import CODED_FIELDS, NUMBER_FIELDS
 from .histories import Histories, from_events
 from .rows import read_rows
+from .schema import EVENTS
 from .union import concatenate, thin, union
 
 Cover = tuple[Part | None, Sequence[Part]]

@@ -197,7 +197,7 @@ class Workspace:
         Raises:
             BusyError: Another process writes; the message names it.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - only writers need it
+        from filelock import FileLock, Timeout
 
         self.home.mkdir(parents=True, exist_ok=True)
         holder = self.home / ".writer"

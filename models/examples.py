@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from features.errors import SpecError, did_you_mean
-from features.events import CODED_FIELDS, EVENTS, FIXED_POINT, KINDS, NUMBER_FIELDS, RETENTION_DAYS
+from features.events import CODED_FIELDS, FIXED_POINT, KINDS, NUMBER_FIELDS, RETENTION_DAYS
 from features.hashing import hash128
 from features.histories import from_events
 from features.matrix import Matrix, evaluate
 from features.program import compile_program
+from features.schema import EVENTS
 
 from .assign import Prediction, predicted, read_rules
 from .columns import Coded, PersonColumns

@@ -12,8 +12,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from features.events import EVENTS, NULL
+from features.events import NULL
 from features.hashing import bucket_of
+from features.schema import EVENTS
 
 from .database import Database
 

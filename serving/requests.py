@@ -15,9 +15,10 @@ from pydantic.json_schema import WithJsonSchema
 
 from features.arrivals import ROWS, keyed
 from features.errors import InputError, did_you_mean
-from features.events import CODED_FIELDS, EVENTS, FIXED_POINT, NUMBER_FIELDS
+from features.events import CODED_FIELDS, FIXED_POINT, NUMBER_FIELDS
 from features.instants import parse_instant, to_iso
 from features.numbers import LARGEST
+from features.schema import EVENTS
 from features.validate import FIRST_TIME, LONGEST
 
 MAX_USERS: Final = 1_000

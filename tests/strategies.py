@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from features import algebra as ask
 from features import histories
 from features.algebra import Window
-from features.events import CODED_FIELDS, DAY, EVENTS, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP
+from features.events import CODED_FIELDS, DAY, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP
+from features.schema import EVENTS
 
 settings.register_profile(
     "quick", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

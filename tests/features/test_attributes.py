@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from features import delta
 from features.errors import InputError
-from features.events import ITEMS, USERS
 from features.hashing import bucket_of
 from features.log import EventLog
+from features.schema import ITEMS, USERS
 
 from .logs import few, invent, make
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import features.log
 from features import delta
 from features.errors import DamagedError, InputError, NotReadyError
-from features.events import CODED_FIELDS, EVENTS, KINDS, NUMBER_FIELDS
+from features.events import CODED_FIELDS, KINDS, NUMBER_FIELDS
 from features.histories import from_events
 from features.log import Appended, EventLog
+from features.schema import EVENTS
 from features.spill import Spill
 
 from .logs import (

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from features.errors import DamagedError, FormatError, NotReadyError
-from features.events import DAY, EVENTS, FIXED_POINT
+from features.events import DAY, FIXED_POINT
 from features.log import EventLog
+from features.schema import EVENTS
 from features.workspace import Facts, Workspace
 from models import cutpoints
 from models.frozen import FILE, Frozen

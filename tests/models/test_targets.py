@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import SpecError, TooLittleDataError
-from features.events import CODED_FIELDS, DAY, EVENTS, KINDS, NUMBER_FIELDS, RETENTION_DAYS
+from features.events import CODED_FIELDS, DAY, KINDS, NUMBER_FIELDS, RETENTION_DAYS
 from features.histories import Histories, from_events
 from features.matrix import Matrix, evaluate
 from features.program import compile_program
+from features.schema import EVENTS
 from models.targets import CHURN, STAGES, Churn, Stages, Target
 
 T = 1_740_000_000_000_000

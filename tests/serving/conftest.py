@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from features.arrivals import keyed
-from features.events import DAY, EVENTS, HOUR, NULL
+from features.events import DAY, HOUR, NULL
 from features.log import EventLog
+from features.schema import EVENTS
 from features.workspace import Facts, Workspace
 
 from .shop import make_shop

@@ -5,10 +5,11 @@ import numpy as np
 import pyarrow as pa
 
 from features.catalogue import load as load_catalogue
-from features.events import DAY, EVENTS, FIXED_POINT, HOUR
+from features.events import DAY, FIXED_POINT, HOUR
 from features.log import EventLog
 from features.matrix import evaluate, grid
 from features.program import compile_program
+from features.schema import EVENTS
 from features.workspace import Facts, Workspace
 from models.bundle import program_of, write
 from models.calibration import Calibrator

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.events import DAY, USERS
+from features.events import DAY
 from features.log import EventLog
+from features.schema import USERS
 from models.bundle import champion
 from serving.batch import DRAFT, score
 from serving.lookup import lookup

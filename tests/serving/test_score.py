@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 
 from features.errors import InputError
-from features.events import DAY, EVENTS
+from features.events import DAY
 from features.histories import from_events
 from features.intake import ingest
 from features.log import EventLog
+from features.schema import EVENTS
 from features.union import empty, union
 from features.workspace import Workspace
 from models.bundle import champion, load
