@@ -69,7 +69,7 @@ class Catalogue:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def select(self, patterns: Sequence[str]) -> "Catalogue":
-        """The features that the patterns name, in the catalogue's order.
+        """The features that the patterns name: in the order of the patterns, those of one in the catalogue's.
 
         Args:
             patterns: Names, or patterns with `*`, `?` and `[…]`; `!` before one takes its features away again. Read from
@@ -78,7 +78,7 @@ class Catalogue:
         Raises:
             SpecError: A pattern that names nothing.
         """
-        chosen = set(self.entries) if not patterns or patterns[0].startswith("!") else set()
+        chosen = dict.fromkeys(self.entries) if not patterns or patterns[0].startswith("!") else {}
         for pattern in patterns:
             wanted = pattern.removeprefix("!")
             named = [name for name in self.entries if fnmatchcase(name, wanted)]
@@ -86,8 +86,11 @@ class Catalogue:
                 if any(sign in wanted for sign in "*?["):
                     raise SpecError(f"The pattern {wanted!r} names no feature of the catalogue's {len(self.entries)}.")
                 raise SpecError(f"Unknown feature {wanted!r}. {did_you_mean(wanted, self.entries)}")
-            chosen = chosen.difference(named) if pattern.startswith("!") else chosen.union(named)
-        return Catalogue({name: entry for name, entry in self.entries.items() if name in chosen})
+            if pattern.startswith("!"):
+                chosen = {name: None for name in chosen if name not in named}
+            else:
+                chosen |= dict.fromkeys(named)
+        return Catalogue({name: self.entries[name] for name in chosen})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back as an equal catalogue."""
