@@ -59,7 +59,7 @@ class Dataset:
     Attributes:
         names: (k,) features, those that are the same in every training row left out.
         vocabularies: Categorical feature to its codes by text, from the training rows.
-        parts: By name: `train`, `stop`, `calibrate`, `test`.
+        parts: By name: `train`, `calibrate`, `test`.
         notes: On what was sampled or left out.
     """
 
@@ -133,9 +133,7 @@ class Reader:
         for bucket in track("Counting rows", log.buckets()):
             _, cutoff = self.eligible(log.read(bucket, self.cohort.fields, ()), cutoffs)
             rows += np.bincount(np.searchsorted(cutoffs, cutoff), minlength=len(cutoffs))
-        found = {name: int(rows[np.isin(cutoffs, getattr(split, name))].sum()) for name in PARTS}
-        halves = {"stop": found["stop"] // 2, "calibrate": found["calibrate"] // 2}
-        return found | halves if split.shared else found
+        return {name: int(rows[np.isin(cutoffs, getattr(split, name))].sum()) for name in PARTS}
 
     def parts(self, log: EventLog, split: Split, share: Mapping[str, float]) -> dict[str, Gathered]:
         """Each part's rows, of which a share is kept, sorted by person and cutoff."""
@@ -149,8 +147,6 @@ class Reader:
             lot = lots(hashes[1][person], cutoff)
             for name in PARTS:
                 kept = np.isin(cutoff, getattr(split, name)) & (lot < share[name])
-                if split.shared and name in {"stop", "calibrate"}:
-                    kept &= (hashes[1][person] & 2 == 2) == (name == "stop")
                 found[name].append(self._gather(histories, hashes, person[kept], cutoff[kept]))
         return {name: joined(blocks) for name, blocks in found.items()}
 

@@ -1,5 +1,6 @@
 """Grow one target's trees: LightGBM, the same text out for the same rows in, ended early on later rows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,15 +37,15 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A booster, cut to its best iteration.
+    """A booster with all the rounds that it is to have.
 
     Attributes:
         text: LightGBM's model text.
-        rounds: Boosting rounds kept.
+        rounds: Boosting rounds.
         params: All parameters it was trained with.
         gain: (k,) float64 total gain of each feature's splits.
         splits: (k,) int64 number of each feature's splits.
-        curve: (rounds run,) log loss on the early stopping rows, by round.
+        curve: (rounds tried,) log loss on the early stopping rows, by round.
     """
 
     text: str
@@ -68,7 +69,8 @@ class Fitted:
 
 def fit(
     train: Rows,
-    stop: Rows,
+    grow: np.ndarray,
+    stop: np.ndarray,
     names: Sequence[str],
     categorical: Sequence[str],
     n_classes: int,
@@ -79,11 +81,12 @@ def fit(
     seed: int,
     label: str,
 ) -> Fitted:
-    """Boost until `patience` rounds bring the early stopping rows no lower log loss, or `rounds` are done.
+    """Find how many rounds later rows gain from, then boost so many on all.
 
     Args:
-        train: Rows in a fixed order: another order gives another model.
-        stop: Later rows.
+        train: All rows, in a fixed order: another order gives another model.
+        grow: (r,) bool, the rows that trees are grown on while the number of rounds is found.
+        stop: (r,) bool, the rows that end it: after `patience` rounds without a lower log loss on them.
         names: (k,) feature names.
         categorical: Those that hold codes.
         n_classes: Two or more.
@@ -91,7 +94,7 @@ def fit(
         rounds: At most.
         patience: In rounds.
         seed: Of all that LightGBM draws.
-        label: For the progress bar.
+        label: For the progress bars.
     """
     import lightgbm
 
@@ -99,21 +102,26 @@ def fit(
     metric = "binary_logloss" if binary else "multi_logloss"
     task = {"objective": "binary"} if binary else {"objective": "multiclass", "num_class": n_classes}
     full = {**params, **task, **OURS, "metric": metric, "seed": seed}
-    data = lightgbm.Dataset(
-        train.values,
-        train.labels.astype(np.float32),
-        feature_name=list(names),
-        categorical_feature=list(categorical),
-        params={name: full[name] for name in full if name not in {"metric", *task}},
-    )
-    held_out = lightgbm.Dataset(stop.values, stop.labels.astype(np.float32), reference=data)
+    binned = {name: value for name, value in full.items() if name not in {"metric", *task}}
+
+    def dataset(rows: np.ndarray | slice, reference: Any = None) -> Any:
+        return lightgbm.Dataset(
+            train.values[rows],
+            train.labels[rows].astype(np.float32),
+            reference=reference,
+            feature_name=list(names),
+            categorical_feature=list(categorical),
+            params=binned,
+        )
+
     found: dict[str, dict[str, list[float]]] = {}
-    with progress(label, rounds) as advance:
-        booster = lightgbm.train(
+    data = dataset(grow)
+    with progress(f"{label}: how long", rounds) as advance:
+        trial = lightgbm.train(
             full,
             data,
             num_boost_round=rounds,
-            valid_sets=[held_out],
+            valid_sets=[dataset(stop, data)],
             valid_names=["stop"],
             callbacks=[
                 lightgbm.early_stopping(patience, verbose=False),
@@ -121,13 +129,16 @@ def fit(
                 _step(advance),
             ],
         )
-    best = max(1, booster.best_iteration)
+    # More rows carry more trees; the root is between none more (best on one data set) and in proportion (too many).
+    best = min(rounds, math.ceil(max(1, trial.best_iteration) * math.sqrt(len(train.labels) / grow.sum())))
+    with progress(label, best) as advance:
+        booster = lightgbm.train(full, dataset(slice(None)), num_boost_round=best, callbacks=[_step(advance)])
     return Fitted(
-        text=booster.model_to_string(num_iteration=best),
+        text=booster.model_to_string(),
         rounds=best,
         params=full,
-        gain=booster.feature_importance("gain", iteration=best),
-        splits=booster.feature_importance("split", iteration=best),
+        gain=booster.feature_importance("gain"),
+        splits=booster.feature_importance("split"),
         curve=np.array(found["stop"][metric]),
     )
 

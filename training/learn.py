@@ -18,7 +18,7 @@ from models.targets import Target
 
 from . import baselines
 from .calibrate import Choice, choose
-from .dataset import Dataset, Part, build
+from .dataset import Dataset, Part, build, lots
 from .fit import Fitted, Rows, fit
 from .metrics import Measure, difference, evaluate
 from .resample import Resamples, draw
@@ -144,9 +144,15 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     trained = checked(target, data)
     parts = {name: on_classes(part, trained) for name, part in data.parts.items()}
     categorical = [name for name in data.names if name in data.vocabularies]
+    train = parts["train"]
+    grow, stop = np.isin(train.cutoff, made.grow), np.isin(train.cutoff, made.stop)
+    if not made.stop:
+        stop = lots(train.users, np.zeros_like(train.users)) < 0.25
+        grow = ~stop
     fitted = fit(
-        Rows(parts["train"].values, parts["train"].labels),
-        Rows(parts["stop"].values, parts["stop"].labels),
+        Rows(train.values, train.labels),
+        grow,
+        stop,
         data.names,
         categorical,
         len(trained),

@@ -1,9 +1,12 @@
-"""Cutoffs in time: train < early stopping < calibration < test, each label window over before the next part begins.
+"""Cutoffs in time: train < calibrate < test, each label window over before the next part begins.
 
 Cutoffs are midnights of the shop, a spec's `every` apart, counted back from the latest whose label window the log still
 covers; whole weeks apart, they are Mondays, so that targets and data sets share their weeks. A part's last label window
 ends at or before the first cutoff of the next part: nothing learned from one part has seen what the next is judged on. A
 log too short for the numbers wanted gets fewer, and the notes say so.
+
+The training part's own tail ends the growing of trees: they are grown on the cutoffs that end a gap before the tail, until
+the tail gains no more, and then once more, for so many rounds, on the whole training part.
 """
 
 from dataclasses import dataclass
@@ -16,36 +19,36 @@ from features.events import DAY, HOUR
 from features.instants import EPOCH, to_iso, to_us
 from models.spec import SplitSpec
 
-PARTS: Final = ("train", "stop", "calibrate", "test")
+PARTS: Final = ("train", "calibrate", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Cutoffs of the four parts, int64 microseconds, ascending.
+    """Cutoffs of the parts, int64 microseconds, ascending.
 
     Attributes:
         train: What the trees are grown on.
-        stop: What ends the growing.
+        stop: The last of them, which end the growing; none where there are too few, and users are held out instead.
+        grow: Those of them that end a gap before `stop`.
         calibrate: What the calibrator, and the baselines' settings, are chosen on.
         test: What the figures are from.
-        shared: The log is too short for parts of their own: `stop` and `calibrate` have the same cutoffs, and halves of
-            the users each.
         notes: What was shortened.
     """
 
     train: tuple[int, ...]
     stop: tuple[int, ...]
+    grow: tuple[int, ...]
     calibrate: tuple[int, ...]
     test: tuple[int, ...]
-    shared: bool
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, dict[str, Any]]:
         """Part to its first and last cutoff and their number."""
-        parts = {name: getattr(self, name) for name in PARTS}
+        parts = {name: getattr(self, name) for name in ("train", "stop", "calibrate", "test")}
         return {
             name: {"first": to_iso(cutoffs[0]), "last": to_iso(cutoffs[-1]), "cutoffs": len(cutoffs)}
             for name, cutoffs in parts.items()
+            if cutoffs
         }
 
 
@@ -107,7 +110,7 @@ def split(wanted: SplitSpec, horizon: int, start: int, end: int, timezone: str) 
     """The split of a log that is whole on `[start, end)`.
 
     Training has at least as many cutoffs as the other parts together: for that the warm-up is halved, as often as it must
-    be, then the other parts shrink; a log too short even so gives early stopping and calibration the same cutoffs.
+    be, then the other parts shrink.
 
     Args:
         wanted: Distance of cutoffs, warm-up, gap between parts, and at most how many cutoffs a part has.
@@ -120,16 +123,12 @@ def split(wanted: SplitSpec, horizon: int, start: int, end: int, timezone: str) 
         TooLittleDataError: Not even one cutoff a part has room.
     """
     least = min(wanted.every, horizon, wanted.warmup)
-    for shared in (False, True) if wanted.stop else (True,):
-        full = (wanted.train, *(() if shared else (wanted.stop,)), wanted.calibrate, wanted.test)
-        for warmup, sizes in attempts(wanted.warmup, least, full):
-            parts = place(midnights(start + warmup, end - horizon, wanted.every, timezone), sizes, wanted.gap)
-            alone = all(size == 1 for size in sizes[1:])
-            if parts and (alone or len(parts[0]) >= min(wanted.train, sum(sizes[1:]))):
-                if shared:
-                    parts.insert(1, parts[1])
-                notes = shortened(wanted, warmup, parts, shared=shared)
-                return Split(parts[0], parts[1], parts[2], parts[3], shared, tuple(notes))
+    for warmup, sizes in attempts(wanted.warmup, least, (wanted.train, wanted.calibrate, wanted.test)):
+        parts = place(midnights(start + warmup, end - horizon, wanted.every, timezone), sizes, wanted.gap)
+        alone = all(size == 1 for size in sizes[1:])
+        if parts and (alone or len(parts[0]) >= min(wanted.train, sum(sizes[1:]))):
+            stop, grow = tail(parts[0], wanted.stop, wanted.gap)
+            return Split(parts[0], stop, grow, parts[1], parts[2], tuple(shortened(wanted, warmup, parts, stop)))
     needed = least + 2 * max(wanted.gap, wanted.every) + horizon
     raise TooLittleDataError(
         f"The log covers {max(0, end - start) / DAY:.1f} days; looking {horizon / DAY:g} days ahead needs about "
@@ -147,19 +146,32 @@ def attempts(warmup: int, least: int, full: tuple[int, ...]) -> list[tuple[int, 
     return found + [(least, sizes) for sizes in shrunk]
 
 
-def shortened(wanted: SplitSpec, warmup: int, parts: list[tuple[int, ...]], *, shared: bool) -> list[str]:
+def tail(train: tuple[int, ...], wanted: int, gap: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The training part's last cutoffs, at most a quarter, and those that end a gap before them.
+
+    None of either where that would leave less than a third to grow on.
+    """
+    n = min(wanted, max(1, len(train) // 4))
+    stop = train[len(train) - n :]
+    grow = tuple(cutoff for cutoff in train if stop and cutoff + gap <= stop[0])
+    return (stop, grow) if 3 * len(grow) >= len(train) else ((), ())
+
+
+def shortened(wanted: SplitSpec, warmup: int, parts: list[tuple[int, ...]], stop: tuple[int, ...]) -> list[str]:
     """What came out below what was wanted, in words."""
     notes = []
     if warmup < wanted.warmup:
         notes.append(
             f"The first training cutoff has {warmup / DAY:.3g} days of log before it, not {wanted.warmup / DAY:g}."
         )
-    sizes = [len(part) for part in parts]
-    if sizes[1:] != [wanted.stop or sizes[2], wanted.calibrate, wanted.test]:
+    train, calibrate, test = (len(part) for part in parts)
+    if (calibrate, test) != (wanted.calibrate, wanted.test):
         notes.append(
-            f"The log is short: {sizes[0]} cutoffs to train on, {sizes[1]} to stop early, {sizes[2]} to calibrate and "
-            f"{sizes[3]} to test on ({wanted.train}, {wanted.stop}, {wanted.calibrate} and {wanted.test} wanted)."
+            f"The log is short: {train} cutoffs to train on, {calibrate} to calibrate and {test} to test on "
+            f"({wanted.train}, {wanted.calibrate} and {wanted.test} wanted)."
         )
-    if shared:
-        notes.append("Early stopping and calibration share their cutoffs, with halves of the users each.")
+    if wanted.stop and not stop:
+        notes.append(
+            "The training part is too short for a later tail: a quarter of its users ends the growing instead."
+        )
     return notes

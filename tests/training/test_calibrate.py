@@ -95,5 +95,5 @@ def test_few_rows_or_a_missing_class_calibrate_nothing():
     p, labels, users = sample(4, n=150)
     assert choose(labels, sharpened(p, 3), users, ALL, seed=0).calibrator.method == "none"
     p, labels, users = sample(4, n=5000)
-    labels[labels == 3] = 0
+    labels[labels == 3] = 0  # unseen: nothing can be fitted to it
     assert choose(labels, sharpened(p, 3), users, ALL, seed=0).log_loss == {}

@@ -26,12 +26,10 @@ def shop(small):
     return log, facts, catalogue.of(small.workspace).select(PATTERNS)
 
 
-def made(shop, small, name, max_rows=10**9, **changes):
-    from dataclasses import replace
-
+def made(shop, small, name, max_rows=10**9):
     log, facts, selected = shop
     spec = next(spec for spec in load_specs(small.specs) if spec.name == name)
-    parts = split(replace(spec.split, **changes), spec.target.horizon, *span_of(log, None), facts.timezone)
+    parts = split(spec.split, spec.target.horizon, *span_of(log, None), facts.timezone)
     return spec.target, parts, build(log, facts, selected, spec.target, parts, max_rows)
 
 
@@ -61,10 +59,7 @@ def test_churn_rows_are_those_of_sql(shop, small, events, name):
         group by 1, 2 having count(*) filter (ts < t) > 0""").fetchall()
     expected = {(user, t): int(churned) for user, t, churned in found}
     rows = dict(zip(keys(data.parts[name], events), data.parts[name].labels.tolist(), strict=True))
-    if parts.shared and name in {"stop", "calibrate"}:
-        assert rows == {key: expected[key] for key in rows}
-    else:
-        assert rows == expected
+    assert rows == expected
     assert len(rows) == len(data.parts[name].labels)
 
 
@@ -120,14 +115,6 @@ def test_rows_come_in_one_order_and_a_cap_keeps_the_same_ones(shop, small):
         assert order == sorted(order)
         assert (every.labels[order] == kept.labels).all()
         assert 1700 < len(kept.labels) < 2300 or len(kept.labels) == len(every.labels)
-
-
-def test_shared_cutoffs_have_halves_of_the_users(shop, small):
-    _, parts, data = made(shop, small, "churn_30d", stop=0)
-    assert parts.shared
-    stop, calibrate = (set(data.parts[name].users.tolist()) for name in ("stop", "calibrate"))
-    assert not stop & calibrate
-    assert 0.35 < len(stop) / len(stop | calibrate) < 0.65
 
 
 def test_features_that_never_vary_are_left_out(shop, small):

@@ -48,15 +48,20 @@ def test_no_label_window_reaches_the_next_part_or_beyond_the_log(
         return
     parts = [getattr(made, name) for name in PARTS]
     assert all(parts)
-    for part, most in zip(parts, (sizes[0], sizes[1] or sizes[2], sizes[2], sizes[3]), strict=True):
-        assert len(part) <= max(most, sizes[2] if made.shared else most)
+    for part, most in zip(parts, (sizes[0], *sizes[2:]), strict=True):
+        assert len(part) <= most
         assert all(a < b for a, b in pairwise(part))
-    in_time = [made.train, made.calibrate, made.test] if made.shared else parts
-    for earlier, later in pairwise(in_time):
+    for earlier, later in pairwise(parts):
         assert earlier[-1] + wanted.gap <= later[0]
     assert made.train[0] >= start
     assert made.test[-1] + round(horizon * DAY) <= end
-    assert made.shared == (made.stop == made.calibrate)
+    assert len(made.stop) <= sizes[1]
+    assert bool(made.stop) == bool(made.grow)
+    if made.stop:
+        assert made.train[-len(made.stop) :] == made.stop
+        assert made.train[: len(made.grow)] == made.grow
+        assert made.grow[-1] + wanted.gap <= made.stop[0]
+        assert 3 * len(made.grow) >= len(made.train)
 
 
 @given(zone=st.sampled_from(ZONES), stop=st.integers(at("2019-01-01"), at("2021-01-01")))
@@ -71,31 +76,33 @@ def test_weekly_cutoffs_are_mondays_at_the_shops_midnight(zone, stop):
 
 def test_a_year_gives_what_is_wanted():
     made = split(spec(), 7 * DAY, at("2024-01-01"), at("2024-12-31"), "UTC")
-    assert [len(getattr(made, name)) for name in PARTS] == [26, 2, 3, 6]
+    assert [len(getattr(made, name)) for name in PARTS] == [26, 3, 6]
     assert made.notes == ()
-    assert not made.shared
+    assert (len(made.grow), len(made.stop)) == (24, 2)
     assert datetime.fromtimestamp(made.test[-1] / 1e6, UTC).date().isoformat() == "2024-12-23"
     assert made.to_json()["test"] == {"first": "2024-11-18T00:00:00Z", "last": "2024-12-23T00:00:00Z", "cutoffs": 6}
+    assert list(made.to_json()) == ["train", "stop", "calibrate", "test"]
 
 
 def test_nine_days_with_a_horizon_of_one():
     """The sample of Taobao: days in Shanghai, a cutoff a day."""
     start, end = at("2017-11-25", "Asia/Shanghai"), end_of_log(at("2017-12-04", "Asia/Shanghai") - 1)
-    made = split(spec(1, 1, 1, 4, 1, 1, 2), DAY, start, end, "Asia/Shanghai")
-    assert [len(getattr(made, name)) for name in PARTS] == [4, 1, 1, 2]
+    made = split(spec(1, 1, 1, 5, 2, 1, 2), DAY, start, end, "Asia/Shanghai")
+    assert [len(getattr(made, name)) for name in PARTS] == [5, 1, 2]
+    assert (len(made.grow), len(made.stop)) == (4, 1)
     assert made.train[0] == at("2017-11-26", "Asia/Shanghai")
     assert made.test[-1] == at("2017-12-03", "Asia/Shanghai")
 
 
 def test_a_short_log_shortens_the_warm_up_then_the_parts_and_says_so():
-    made = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-10-01"), "UTC")
+    made = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-08-15"), "UTC")
     assert any("first training cutoff" in note for note in made.notes)
-    shorter = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-07-01"), "UTC")
+    shorter = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-06-01"), "UTC")
     assert any("The log is short" in note for note in shorter.notes)
-    assert len(shorter.train) >= len(shorter.stop)
-    shortest = split(spec(gap=30), 30 * DAY, at("2024-01-01"), at("2024-04-30"), "UTC")
-    assert shortest.shared
-    assert any("halves of the users" in note for note in shortest.notes)
+    assert len(shorter.train) >= len(shorter.test)
+    assert shorter.stop == ()
+    assert any("a quarter of its users" in note for note in shorter.notes)
+    assert split(spec(gap=30, stop=0), 30 * DAY, at("2024-01-01"), at("2024-12-31"), "UTC").notes == ()
 
 
 def test_too_short_says_how_long_it_is_and_must_be():
