@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
+from . import native
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
 
 
@@ -101,41 +101,12 @@ def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return places
 
 
-@njit(cache=True)
-def gather(values, starts, offsets):  # type: ignore[no-untyped-def]
+def gather(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Runs of `values`, run i beginning at `starts[i]` and filling `[offsets[i], offsets[i + 1])` of the result."""
-    out = np.empty(offsets[-1], values.dtype)
-    for i in range(len(starts)):
-        size = offsets[i + 1] - offsets[i]
-        out[offsets[i] : offsets[i + 1]] = values[starts[i] : starts[i] + size]
+    out: np.ndarray = np.empty(offsets[-1], values.dtype)
+    octets, width = np.ascontiguousarray(values).view(np.uint8), np.array([values.itemsize])
+    native.call("gather", (octets, np.ascontiguousarray(starts), offsets, width, out.view(np.uint8)), 0, len(starts))
     return out
-
-
-@njit(cache=True)
-def _localise(offsets, shared, n_values):  # type: ignore[no-untyped-def]
-    """Shared codes to each person's own dense codes; also the shared code of each own code, and their offsets."""
-    n = len(offsets) - 1
-    own = np.empty(len(shared), np.int32)
-    kept = np.empty(len(shared), np.int32)
-    bounds = np.zeros(n + 1, np.int64)
-    place = np.full(n_values, -1, np.int32)
-    total = 0
-    for u in range(n):
-        first = total
-        for e in range(offsets[u], offsets[u + 1]):
-            code = shared[e]
-            if code < 0:
-                own[e] = -1
-                continue
-            if place[code] < 0:
-                place[code] = total - first
-                kept[total] = code
-                total += 1
-            own[e] = place[code]
-        for k in range(first, total):
-            place[kept[k]] = -1
-        bounds[u + 1] = total
-    return own, kept[:total], bounds
 
 
 def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray, offsets: np.ndarray) -> Codes:
@@ -162,7 +133,11 @@ def localise(shared: np.ndarray, texts: pa.Array, offsets: np.ndarray) -> Codes:
         texts: The distinct texts.
         offsets: (n + 1,) offsets of the histories.
     """
-    own, kept, bounds = _localise(offsets, shared, len(texts))
+    own, kept = np.empty(len(shared), np.int32), np.empty(len(shared), np.int32)
+    bounds = np.empty(len(offsets), np.int64)
+    place = np.full(len(texts), -1, np.int32)
+    native.call("localise", (offsets, shared, place, own, kept, bounds), 0, len(offsets) - 1)
+    kept = kept[: bounds[-1]]
     return Codes(own, bounds, texts.cast(pa.string()).take(pa.array(kept)))
 
 

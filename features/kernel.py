@@ -1,7 +1,8 @@
 """The kernel: the one reader of histories. It runs a program's tables over rows of (person, cutoff).
 
-`run` is compiled without the interpreter lock: a caller splits the rows over threads, or runs them in one, and the same
-machine code answers (see `matrix.evaluate`). Work is linear in the events seen, whatever the number of windows.
+`native.py` keeps its machine code, so that no process but the first needs the compiler, and calls it without the
+interpreter's lock: rows are split over threads, or run in one, and the same code answers. Work is linear in the events
+seen, whatever the number of windows.
 """
 
 import numpy as np
@@ -14,38 +15,34 @@ from .kernel_sweep import find, sweep
 from .lower import EXTREME, MEAN, RATIO, SINCE, TREND, UNTIL, VALUE
 from .places import place
 
-BLOCK = 32  # rows
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def run(  # type: ignore[no-untyped-def]
     sizes, _calendar, start, sweeps, field_bounds, fields, histogram_bounds, histograms, pairs, edges, copies, merges,
     finds, groups, sessions, waits, abandoned, steps, scales, columns,
-    offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out,
+    offsets, ts, arrived, kind, numbers, coded, person, cutoff, out,
+    gathered, by_kind, slots, registers, by_code, block, first, last,
 ):  # fmt: skip
     """Answer rows `first` to `last`, into `out`.
 
-    The arguments as far as `columns` are the `Tables` in their order: arrays of their own, because numba's cache would name
-    the class, and a cache must outlive its moving. Then come n histories and r rows:
+    The arguments as far as `columns` are the `Tables` in their order. Then come n histories and r rows:
 
     - `offsets` (n + 1,), `ts` (m,) sorted within each history, `kind` (m,) int8;
-    - `arrived` (m,), at or after `ts`; not read unless `late`, which says that something arrived after it happened;
+    - `arrived` (m,), at or after `ts`; (0,) where everything arrived when it happened;
     - `numbers` (f, m) int64 and `coded` (c, m) int32, the program's fields and calendar;
-    - `person` (r,) and `cutoff` (r,); `out` (k, r) float64.
+    - `person` (r,) and `cutoff` (r,); `out` (k, r) float64, written;
+    - scratch: `gathered`, `slots` and `registers` as large as `sizes` says, `by_kind` (3, 64), `by_code` (4, s) with s at
+      least 24 and the longest history, `block` (b, k) float64 for the rows that are written together.
     """
     step, retention = sizes[0], sizes[1]
-    late = late and step < 0
-    n_codes = 24
-    for r in range(first, last):
-        n_codes = max(n_codes, offsets[person[r] + 1] - offsets[person[r]])
-    gathered = np.empty(sizes[2], np.int64)
-    nearest, farthest, met_kinds = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    slots = np.zeros(sizes[3], np.int64)
-    registers = np.empty(sizes[4], np.float64)
-    counts = np.zeros(n_codes, np.int64)  # zero for every code between questions
-    met, rank, between = np.empty(n_codes, np.int64), np.empty(n_codes, np.int64), np.empty(n_codes, np.int64)
-    block = np.empty((BLOCK, len(columns)), np.float64)
-    nothing = np.empty(len(columns), np.float64)
+    late = len(arrived) > 0 and step < 0
+    nearest, farthest, met_kinds = by_kind[0], by_kind[1], by_kind[2]
+    counts, met, rank, between = by_code[0], by_code[1], by_code[2], by_code[3]
+    for code in range(len(counts)):
+        counts[code] = 0  # and again after each question
+    slots[0] = 0
+    # The last row of the block keeps the answer of those who have done nothing that is seen.
+    size = len(block) - 1
     blank = False
     filled = 0
     for r in range(first, last):
@@ -57,7 +54,8 @@ def run(  # type: ignore[no-untyped-def]
             low = place(ts, offsets[u], offsets[u + 1], t)
             high = place(ts, low, offsets[u + 1], t + retention)
         if low == high and blank:
-            block[filled] = nothing
+            for c in range(len(columns)):
+                block[filled, c] = block[size, c]
         else:
             kinds = np.int64(0)
             for e in range(low, high):
@@ -92,10 +90,11 @@ def run(  # type: ignore[no-untyped-def]
             for c in range(len(columns)):
                 block[filled, c] = registers[columns[c]]
             if low == high:
-                nothing[:] = block[filled]
+                for c in range(len(columns)):
+                    block[size, c] = block[filled, c]
                 blank = True
         filled += 1
-        if filled == BLOCK or r + 1 == last:
+        if filled == size or r + 1 == last:
             # A block at a time, so that each column is written in whole cache lines.
             for c in range(len(columns)):
                 for i in range(filled):
@@ -103,7 +102,7 @@ def run(  # type: ignore[no-untyped-def]
             filled = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def finish(steps, scales, t, slots, registers):  # type: ignore[no-untyped-def]
     """Turn slots into registers, then registers into registers."""
     for f in range(len(steps)):
@@ -135,17 +134,7 @@ def finish(steps, scales, t, slots, registers):  # type: ignore[no-untyped-def]
 
 
 def warm() -> None:
-    """Compile all that `evaluate` runs, or load it from numba's cache."""
-    from .algebra import Distinct, Feature, Gaps, Sessions, back  # here, as matrix imports the kernel
-    from .histories import from_events
-    from .matrix import evaluate, grid
-    from .program import compile_program
-    from .schema import EVENTS
+    """Compile all that `evaluate` runs, or load it from the cache."""
+    from . import native  # here, as native makes its machine code from this module
 
-    questions: dict[str, Feature] = {
-        "days": Distinct("day", (), back(7)),
-        "gaps": Gaps((), "median", back(7)),
-        "sessions": Sessions("count", (), back(7)),
-    }
-    program = compile_program(questions, kinds=("view",), retention_days=30, timezone="UTC")
-    evaluate(program, from_events(EVENTS.empty_table()), *grid(0, [0]))
+    native.load()

@@ -8,7 +8,7 @@ from .lower import DISTINCT, ENTROPY, FAVORITE, REPEAT, TOP_SHARE
 from .places import beyond, place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def group(  # type: ignore[no-untyped-def]
     step, what, edges, copies, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers
 ):
@@ -51,7 +51,7 @@ def group(  # type: ignore[no-untyped-def]
         counts[met[i]] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def answer(edges, copies, edge, total, n_met, top, best, counts, met, registers):  # type: ignore[no-untyped-def]
     """Write what is asked at an edge."""
     for c in range(edges[edge, 1], edges[edge, 2]):
@@ -74,7 +74,7 @@ def answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
             registers[to] = entropy
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def abandon(what, ts, arrived, late, kind, coded, low, high, t, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
     """Count the items carted in the window and not bought at or after the last time.
 

@@ -8,7 +8,7 @@ from .lower import EVENTS, MOST, SESSIONS, SPAN
 from .places import beyond, place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def session(step, what, edges, copies, ts, arrived, late, kind, low, high, t, slots):  # type: ignore[no-untyped-def]
     """Cut the events into sessions, walking outwards from the cutoff; each counts where it starts."""
     mask, gap, near, edge, last_edge = (
@@ -54,7 +54,7 @@ def session(step, what, edges, copies, ts, arrived, late, kind, low, high, t, sl
         edge += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def copy(edges, copies, edge, n_sessions, n_events, span, most, slots):  # type: ignore[no-untyped-def]
     """Copy what is asked at an edge."""
     for c in range(edges[edge, 1], edges[edge, 2]):
@@ -69,7 +69,7 @@ def copy(edges, copies, edge, n_sessions, n_events, span, most, slots):  # type:
             slots[to] = most if n_sessions > 0 else NULL
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def gaps(what, ts, arrived, late, kind, coded, low, high, t, between, slots, registers):  # type: ignore[no-untyped-def]
     """Number, total, longest, median and deviation of the times between neighbours in a window."""
     mask, row = what[0], what[1]
@@ -104,7 +104,7 @@ def gaps(what, ts, arrived, late, kind, coded, low, high, t, between, slots, reg
         slots[what[7]] = twice_median(between, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def deviation(between, n, total):  # type: ignore[no-untyped-def]
     """The population's deviation, in days; NaN below two."""
     if n < 2:
@@ -115,7 +115,7 @@ def deviation(between, n, total):  # type: ignore[no-untyped-def]
     return np.sqrt(squares / n) / 86_400_000_000
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def twice_median(between, n):  # type: ignore[no-untyped-def]
     """The sum of the two middle values (of the one middle value with itself); NULL of none. Reorders `between[:n]`."""
     if n == 0:
@@ -129,7 +129,7 @@ def twice_median(between, n):  # type: ignore[no-untyped-def]
     return lower + upper
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def nth(values, n, k):  # type: ignore[no-untyped-def]
     """The value at place `k` in order, smaller ones moved before it (quickselect, Hoare 1961; linear on average)."""
     low, high = 0, n - 1

@@ -8,7 +8,7 @@ from .lower import COUNT, NEAR, RANGE
 from .places import beyond, place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def sweep(  # type: ignore[no-untyped-def]
     step, what, base, start, field_bounds, fields, histogram_bounds, histograms, pairs, edges, copies, merges,
     ts, arrived, late, kind, numbers, coded, low, high, t, gathered, nearest, farthest, met, slots,
@@ -30,7 +30,7 @@ def sweep(  # type: ignore[no-untyped-def]
         low, high = (inner, high) if step > 0 else (low, inner)
     paired = what[5] != 0
     e = low if step > 0 else high - 1
-    before, known = -1, 0
+    before, known = np.int64(-1), 0
     n_met = 0
     limit = t + edges[edge, 0]
     for _ in range(high - low):
@@ -76,7 +76,7 @@ def sweep(  # type: ignore[no-untyped-def]
         edge += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def take(edge, edges, copies, merges, gathered, nearest, farthest, met, n_met, step, slots):  # type: ignore[no-untyped-def]
     """Copy what is asked at an edge into its slots, merging kinds where one question names several."""
     for c in range(edges[edge, 1], edges[edge, 2]):
@@ -102,7 +102,7 @@ def take(edge, edges, copies, merges, gathered, nearest, farthest, met, n_met, s
         slots[merges[d, 3]] = answer
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def find(what, ts, arrived, late, kind, coded, low, high, t, slots):  # type: ignore[no-untyped-def]
     """The code of the first, or last, event in the window that has one."""
     mask, row, upwards = what[0], what[1], what[4] != 0

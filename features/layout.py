@@ -11,7 +11,7 @@ from .lower import COUNT, MAX, MIN, NUMBER, PAIR, RANGE, RATIO, SUM, Key, Loweri
 
 PLACES: Final = 64  # kinds that a history may hold, those added later included
 TOTAL: Final = PLACES  # the accumulator that counts every kind; those before it count a kind each
-HOURS: Final = 24  # accumulators of a histogram over a calendar field, and the least number of dense codes
+HOURS: Final = 24  # accumulators of a histogram over a calendar field
 GAPS: Final = ("number", "total", "longest", "median", "deviation")
 
 
@@ -168,6 +168,22 @@ def tables_of(low: Lowering, columns: list[int]) -> Tables:
         scales=_frozen(np.array([low.scales[place] for place in order], np.float64).reshape(-1, 2)),
         columns=_ints(columns),
     )
+
+
+def pack(tables: Tables) -> tuple[np.ndarray, np.ndarray]:
+    """The tables in one piece of memory.
+
+    Returns:
+        (w,) int64, and (20, 3) int64: where each table begins in it, in bytes, its length and its second length.
+    """
+    starts = np.cumsum([0, *(-(-table.nbytes // 8) for table in tables)])
+    memory = np.zeros(starts[-1], np.int64)
+    shapes = np.ones((len(tables), 3), np.int64)
+    for place, (start, table) in enumerate(zip(starts[:-1], tables, strict=True)):
+        memory.view(np.uint8)[8 * start : 8 * start + table.nbytes] = table.ravel().view(np.uint8)
+        shapes[place, 0] = 8 * start
+        shapes[place, 1 : 1 + table.ndim] = table.shape
+    return _frozen(memory), _frozen(shapes)
 
 
 def _ints(values: Sequence[object], width: int | None = None) -> np.ndarray:

@@ -1,21 +1,18 @@
 """The feature matrix: a row a (person, cutoff), a column a feature; and `evaluate`, which fills it."""
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from math import isnan
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from . import kernel, zones
 from .errors import InternalError, SpecError, did_you_mean
 from .histories import Codes, Histories
 from .program import Program
+from .reader import brought, n_processors, read
 
-T = TypeVar("T")
-ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
 FEW: Final = 64  # rows up to which a call's own cost is what counts
 BLOCK: Final = 4096  # rows turned from columns to rows at a time, so that both stay in cache
 
@@ -136,69 +133,30 @@ def evaluate(
         cutoff: (r,) int64 microseconds UTC.
         threads: How many may work at it; None for the processors this process may use. The answer is the same.
     """
-    n_rows, m = len(person), histories.n_events
-    person, cutoff = _fixed(person, np.int64), _fixed(cutoff, np.int64)
-    offsets, ts = _fixed(histories.offsets, np.int64), _fixed(histories.ts, np.int64)
-    arrived = ts if histories.arrived is None else _fixed(histories.arrived, np.int64)
-    numbers = np.empty((len(program.numbers), m), np.int64)
-    for row, field in enumerate(program.numbers):
-        numbers[row] = _brought(histories.numbers, field)
-    n_calendar = int((program.tables.calendar >= 0).sum())
-    coded = np.empty((len(program.codes) + n_calendar, m), np.int32)
-    for row, field in enumerate(program.codes):
-        coded[row] = _brought(histories.coded, field).codes
-    if n_calendar:
-        zones.calendar(offsets, ts, *program.zone, program.tables.calendar, 0, len(histories), coded)
-    out = np.empty((len(program.features), n_rows), np.float64)
-    kind = _fixed(histories.kind, np.int8)
-    late = histories.arrived is not None
-
-    def answer(first: int, last: int) -> None:
-        kernel.run(
-            *program.tables, offsets, ts, arrived, late, kind, numbers, coded, person, cutoff, first, last, out
-        )  # fmt: skip
-
-    n_parts = min(threads or n_processors(), n_rows // ROWS_A_THREAD)
-    if n_parts < 2:
-        answer(0, n_rows)
-    else:
-        bounds = [n_rows * part // n_parts for part in range(n_parts + 1)]
-        with ThreadPoolExecutor(n_parts) as pool:
-            list(pool.map(answer, bounds[:-1], bounds[1:]))
+    person, cutoff = np.ascontiguousarray(person, np.int64), np.ascontiguousarray(cutoff, np.int64)
+    n_rows = len(person)
+    out = read(program, histories, person, cutoff, threads or n_processors())
     texts: dict[str, pa.Array] = {}
-    for field in program.texts:
-        names = [name for name, of in program.categorical.items() if of == field]
-        own = out[[program.names.index(name) for name in names]]
-        answers = _texts(_brought(histories.coded, field), person, own)
-        for number, name in enumerate(names):
-            texts[name] = answers[number * n_rows : (number + 1) * n_rows]
+    for field, places in program.places.items():
+        answers = _texts(brought(histories.coded, field), person, out[places])
+        for number, place in enumerate(places):
+            texts[program.names[place]] = answers[number * n_rows : (number + 1) * n_rows]
     return Matrix(person, cutoff, program.names, out.T, texts)
-
-
-def n_processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _fixed(array: np.ndarray, dtype: type) -> np.ndarray:
-    """The array as the kernel is compiled for: contiguous, of the dtype, read-only."""
-    view: np.ndarray = np.ascontiguousarray(array, dtype).view()
-    view.flags.writeable = False
-    return view
-
-
-def _brought(columns: Mapping[str, T], field: str) -> T:
-    if field not in columns:
-        raise InternalError(f"The histories lack the field {field!r}; read them with fields=program.fields.")
-    return columns[field]
 
 
 def _texts(codes: Codes, person: np.ndarray, own: np.ndarray) -> pa.Array:
     """The texts of (c, r) codes, one row after the other; null for NaN."""
     if len(codes.values) < codes.offsets[-1]:
         raise InternalError("The histories lack a field's texts; read them with texts=program.texts.")
+    if own.size <= FEW:  # one person's answers: Arrow's ways take longer to set out
+        starts = codes.offsets[person].tolist()
+        rows = own.tolist()
+        cells = [
+            None if isnan(c) else codes.values[s + int(c)].as_py()
+            for row in rows
+            for s, c in zip(starts, row, strict=True)
+        ]
+        return pa.array(cells, pa.string())
     null = np.isnan(own)
     places = codes.offsets[person] + np.where(null, 0, own).astype(np.int64)
     return codes.values.take(pa.array(places.ravel(), mask=null.ravel()))

@@ -3,7 +3,7 @@
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def place(ts, low, high, instant):  # type: ignore[no-untyped-def]
     """First place in `[low, high)` whose `ts` is at or after the instant; `high` where there is none."""
     while low < high:
@@ -15,7 +15,7 @@ def place(ts, low, high, instant):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(error_model="numpy", inline="always")
 def beyond(now, limit, step):  # type: ignore[no-untyped-def]
     """Does `now` lie outside a window with this far edge? Back in time the edge itself is inside, on in time outside."""
     return now < limit if step < 0 else now >= limit

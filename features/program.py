@@ -10,7 +10,7 @@ from .algebra import Feature
 from .definition import check
 from .errors import SpecError, did_you_mean
 from .events import CODED_FIELDS, DAY, NUMBER_FIELDS
-from .layout import Tables, tables_of
+from .layout import Tables, pack, tables_of
 from .lower import Lowering
 from .zones import CALENDAR, transitions
 
@@ -29,7 +29,10 @@ class Program:
         numbers: Number fields, in the order of the kernel's rows.
         codes: Coded fields, likewise; rows of the calendar follow them.
         categorical: Column to the coded field whose text it answers with.
+        places: The other way round: coded field to the places of its columns.
         tables: What the kernel reads.
+        memory: (w,) int64, the tables in one piece.
+        shapes: (20, 3) int64, where each lies in it, as `layout.pack` says.
     """
 
     features: dict[str, Feature]
@@ -41,7 +44,10 @@ class Program:
     numbers: tuple[str, ...]
     codes: tuple[str, ...]
     categorical: dict[str, str]
+    places: dict[str, list[int]]
     tables: Tables
+    memory: np.ndarray
+    shapes: np.ndarray
 
     @property
     def fields(self) -> frozenset[str]:
@@ -51,7 +57,7 @@ class Program:
     @property
     def texts(self) -> frozenset[str]:
         """Coded fields whose texts a history must bring, beside their codes."""
-        return frozenset(self.categorical.values())
+        return frozenset(self.places)
 
     @property
     def zone(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +99,12 @@ def compile_program(
     codes = tuple(field for field in CODED_FIELDS if field in asked)
     rows = {field: row for row, field in enumerate((*codes, *(field for field in CALENDAR if field in asked)))}
     lowering = Lowering(kinds, retention_days * DAY, forward, {field: row for row, field in enumerate(numbers)}, rows)
-    columns = [lowering.register(feature) for feature in features.values()]
+    tables = tables_of(lowering, [lowering.register(feature) for feature in features.values()])
+    memory, shapes = pack(tables)
+    places: dict[str, list[int]] = {}
+    for place, feature in enumerate(features.values()):
+        if isinstance(feature, algebra.CATEGORICAL):
+            places.setdefault(feature.field, []).append(place)
     return Program(
         features=dict(features),
         names=tuple(features),
@@ -104,7 +115,10 @@ def compile_program(
         numbers=numbers,
         codes=codes,
         categorical={name: f.field for name, f in features.items() if isinstance(f, algebra.CATEGORICAL)},
-        tables=tables_of(lowering, columns),
+        places=places,
+        tables=tables,
+        memory=memory,
+        shapes=shapes,
     )
 
 

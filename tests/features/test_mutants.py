@@ -52,7 +52,7 @@ MUTANTS = {
     ),
     "arrival is ignored": (
         "kernel.py",
-        "late = late and step < 0",
+        "late = len(arrived) > 0 and step < 0",
         "late = False",
     ),
     "arrival at the cutoff counts": (
@@ -62,8 +62,8 @@ MUTANTS = {
     ),
     "targets wait for arrival": (
         "kernel.py",
-        "late = late and step < 0",
-        "late = late",
+        "late = len(arrived) > 0 and step < 0",
+        "late = len(arrived) > 0",
     ),
     "equal keys are kept": (
         "histories.py",
@@ -126,12 +126,12 @@ MUTANTS = {
         "if code == day:",
     ),
     "half an hour is lost": (
-        "zones.py",
+        "kernel_calendar.py",
         "local = now + offsets[place]",
         "local = now + offsets[place] // 3_600_000_000 * 3_600_000_000",
     ),
     "the last change of the clock is missed": (
-        "zones.py",
+        "kernel_calendar.py",
         "starts[place + 1] <= now",
         "starts[place + 1] < now",
     ),
@@ -155,9 +155,14 @@ from tests.properties.test_parity import differences, right
 from tests.strategies import pinned, programs, shops
 import features
 
+for name in ("kernel", "kernel_calendar", "kernel_texts"):
+    importlib.import_module(f"features.{name}")
 root, mutants = Path(sys.argv[1]), json.loads(sys.argv[2])
 assert Path(features.__file__).is_relative_to(root)
-READER = ("places", "zones", "histories", "kernel_sweep", "kernel_groups", "kernel_runs", "kernel", "matrix")
+READER = (
+    "places", "kernel_texts", "histories", "kernel_calendar", "kernel_sweep", "kernel_groups", "kernel_runs", "kernel",
+    "reader", "matrix",
+)
 examples = [(*case, right(*case)) for case in pinned()]
 
 @settings(max_examples=800, phases=[Phase.generate], derandomize=True, deadline=None, database=None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from features import algebra as ask
-from features import matrix
+from features import matrix, reader
 from features.events import DAY, SECOND
 from features.program import compile_program
 from tests.oracle import Answer, answer
@@ -74,12 +74,12 @@ def test_threads_and_single_rows_change_no_bit(shop: Shop, asked: dict[str, ask.
     program, histories = compiled(shop, asked), shop.histories
     person, cutoff = matrix.grid(len(histories), shop.cutoffs)
     whole = matrix.evaluate(program, histories, person, cutoff, 1)
-    before = matrix.ROWS_A_THREAD
-    matrix.ROWS_A_THREAD = 1
+    before = reader.ROWS_A_THREAD
+    reader.ROWS_A_THREAD = 1
     try:
         parallel = matrix.evaluate(program, histories, person, cutoff, 2)
     finally:
-        matrix.ROWS_A_THREAD = before
+        reader.ROWS_A_THREAD = before
     assert parallel.values.tobytes() == whole.values.tobytes()
     assert parallel.texts == whole.texts
     for row in range(len(person)):

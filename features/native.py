@@ -1,0 +1,153 @@
+"""Machine code made once and loaded without its compiler.
+
+numba takes 0.7 s of a process's start (0.2 s to import, 0.5 s to load its own cache of this kernel, half of that for a
+linear algebra that we do not use). So what it compiles is kept as an object file, and loaded with llvmlite alone, which takes
+0.03 s. The file's name is a digest of the sources, the compiler and the processor: it cannot be stale, and two machines
+may share a folder. `NUMBA_DISABLE_JIT=1` runs the same functions in the interpreter.
+"""
+
+import ctypes
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+SOURCES: Final = (
+    "native.py", "entries.py", "kernel.py", "kernel_sweep.py", "kernel_groups.py", "kernel_runs.py", "kernel_calendar.py",
+    "kernel_texts.py", "places.py", "lower.py", "events.py",
+)  # fmt: skip
+"""All that the machine code rests on."""
+ENTRIES: Final = {
+    "run": ("kernel", "run"),
+    "calendar": ("kernel_calendar", "fill"),
+    "digest": ("kernel_texts", "digest"),
+    "localise": ("kernel_texts", "localise"),
+    "gather": ("kernel_texts", "gather"),
+}
+"""The module and function behind each entry."""
+FUNCTION: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+RUNTIME: Final = ("NRT_", "numba_")
+"""Beginnings of the names of numba's runtime, which its code calls where it raises or frees. Ours does neither, and holds
+no reference to arrays; but the linker wants an address."""
+
+
+def address(array: np.ndarray) -> int:
+    """Where the array's memory begins."""
+    place: int = array.__array_interface__["data"][0]
+    return place
+
+
+def rows_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, 3) int64: address, length and second length (1 where there is none) of every C-contiguous array."""
+    return np.array(
+        [(address(array), len(array), array.shape[1] if array.ndim > 1 else 1) for array in arrays], np.int64
+    )
+
+
+def call(name: str, arrays: Sequence[np.ndarray], first: int, last: int) -> None:
+    """Call an entry with C-contiguous arrays of the types that `entries.py` says, and two whole numbers."""
+    if interpreted():
+        module, function = ENTRIES[name]
+        getattr(import_module(f".{module}", __package__), function)(*arrays, first, last)
+    else:
+        call_rows(name, rows_of(arrays), first, last)
+
+
+def call_rows(name: str, rows: np.ndarray, first: int, last: int) -> None:
+    """Call an entry with arrays described as by `rows_of`; the caller keeps them alive."""
+    load()[name](address(rows), len(rows), first, last)
+
+
+@cache
+def interpreted() -> bool:
+    """Should the interpreter run the kernel, for debugging or for tests that change its text?"""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") == "1"
+
+
+@cache
+def load() -> dict[str, Callable[[int, int, int, int], None]]:
+    """The compiled entries, each called with the address of `rows_of`, its length, and two whole numbers.
+
+    They hold no lock of the interpreter. The caller keeps the arrays alive.
+    """
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+    )
+    digest = _digest(llvm)
+    path = next((path for folder in _folders() if (path := folder / f"kernel-{digest}.o").exists()), None)
+    kept = path.read_bytes() if path else _keep(_compile(llvm, machine), f"kernel-{digest}.o")
+    needed, code = kept.split(b"\n", 1)
+    library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    stop = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
+    for name in needed.decode().split():
+        library.import_symbol(name, stop)
+    for name in ENTRIES:
+        library.export_symbol(_symbol(name))
+    compiler = llvm.create_lljit_compiler(machine)
+    tracker = library.link(compiler, "intently")
+    _HELD.append((compiler, tracker))
+    return {name: FUNCTION(tracker[_symbol(name)]) for name in ENTRIES}
+
+
+_HELD: Final[list[Any]] = []
+"""Keeps the code in memory as long as the process lives."""
+
+
+def _symbol(name: str) -> str:
+    return f"intently_{name}"
+
+
+def _compile(llvm: Any, machine: Any) -> bytes:
+    """The names of the runtime that are needed, in a line; then the object file of all entries."""
+    from . import entries
+
+    whole = llvm.parse_assembly("")
+    for name in ENTRIES:
+        function = entries.ENTRIES[name]
+        text = function.inspect_llvm().replace(f'"{function.native_name}"', f'"{_symbol(name)}"')
+        whole.link_in(llvm.parse_assembly(text.replace(f"@{function.native_name}(", f"@{_symbol(name)}(")))
+    needed = [f.name for f in whole.functions if f.is_declaration and f.name.startswith(RUNTIME)]
+    code: bytes = machine.emit_object(whole)
+    return " ".join(needed).encode() + b"\n" + code
+
+
+def _digest(llvm: Any) -> str:
+    from importlib.metadata import version
+
+    known = [version("numba"), version("llvmlite"), version("numpy"), llvm.get_process_triple()]
+    known += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    digest = hashlib.sha256("\0".join(known).encode())
+    for name in SOURCES:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _folders() -> list[Path]:
+    """Where object files are kept: `NUMBA_CACHE_DIR`, beside the sources, or the user's cache."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intently"
+    return [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", user]
+
+
+def _keep(code: bytes, name: str) -> bytes:
+    """Write the object file into the first folder that allows it, whole or not at all."""
+    for folder in _folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(code)
+            Path(file.name).replace(folder / name)
+        except OSError:
+            continue
+        break
+    return code

@@ -1,0 +1,108 @@
+"""Puts a program, histories and rows before the kernel, in one thread or several."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import numpy as np
+
+from . import native
+from .errors import InternalError
+from .histories import Histories
+from .program import Program
+
+T = TypeVar("T")
+ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
+BLOCK: Final = 32  # rows that are written together, so that each column is written in whole cache lines
+MIN_CODES: Final = 24  # hours of a day, the largest calendar
+NONE: Final = np.empty(0, np.int64)
+
+
+def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, threads: int) -> np.ndarray:
+    """(k, r) float64: the answer to each of the program's questions, for each row.
+
+    Args:
+        program: The questions.
+        histories: n persons' events.
+        person: (r,) int64 places in `histories`.
+        cutoff: (r,) int64.
+        threads: How many may work at it.
+    """
+    n_rows, n, m = len(person), len(histories), histories.n_events
+    if n_rows and not (person.min() >= 0 and person.max() < n):
+        raise InternalError(f"Rows name persons {person.min()} to {person.max()} of {n}.")
+    offsets, ts = np.ascontiguousarray(histories.offsets, np.int64), np.ascontiguousarray(histories.ts, np.int64)
+    late = NONE if histories.arrived is None else np.ascontiguousarray(histories.arrived, np.int64)
+    numbers = np.empty((len(program.numbers), m), np.int64)
+    for row, field in enumerate(program.numbers):
+        numbers[row] = brought(histories.numbers, field)
+    n_calendar = np.count_nonzero(program.tables.calendar >= 0)
+    coded = np.empty((len(program.codes) + n_calendar, m), np.int32)
+    for row, field in enumerate(program.codes):
+        coded[row] = brought(histories.coded, field).codes
+    out = np.empty((len(program.names), n_rows), np.float64)
+    arrays = (offsets, ts, late, np.ascontiguousarray(histories.kind, np.int8), numbers, coded, person, cutoff, out)
+    longest = int((offsets[1:] - offsets[:-1]).max()) if n else 0
+
+    def calendar(first: int, last: int) -> None:
+        _calendar(program, offsets, ts, coded, first, last)
+
+    def answer(first: int, last: int) -> None:
+        _answer(program, arrays, longest, first, last)
+
+    n_parts = min(threads, n_rows // ROWS_A_THREAD)
+    if n_parts < 2:
+        if n_calendar:
+            calendar(0, n)
+        answer(0, n_rows)
+    else:
+        with ThreadPoolExecutor(n_parts) as pool:
+            if n_calendar:
+                list(pool.map(calendar, *_parts(n, n_parts)))
+            list(pool.map(answer, *_parts(n_rows, n_parts)))
+    return out
+
+
+def n_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def brought(columns: Mapping[str, T], field: str) -> T:
+    """The field's column.
+
+    Raises:
+        InternalError: The histories were read without it.
+    """
+    if field not in columns:
+        raise InternalError(f"The histories lack the field {field!r}; read them with fields=program.fields.")
+    return columns[field]
+
+
+def _parts(n: int, n_parts: int) -> tuple[list[int], list[int]]:
+    """Where each of the parts begins and ends."""
+    bounds = [n * part // n_parts for part in range(n_parts + 1)]
+    return bounds[:-1], bounds[1:]
+
+
+def _calendar(program: Program, offsets: np.ndarray, ts: np.ndarray, coded: np.ndarray, first: int, last: int) -> None:
+    native.call("calendar", (offsets, ts, *program.zone, program.tables.calendar, coded), first, last)
+
+
+def _answer(program: Program, arrays: tuple[np.ndarray, ...], longest: int, first: int, last: int) -> None:
+    _, _, n_accumulators, n_slots, n_registers = program.tables.sizes.tolist()
+    n_codes, n_columns = max(longest, MIN_CODES), len(program.names)
+    shapes = ((n_accumulators,), (3, 64), (n_slots,), (n_registers,), (4, n_codes), (BLOCK + 1, n_columns))
+    if native.interpreted():
+        scratch = [np.empty(shape, np.float64 if place in (3, 5) else np.int64) for place, shape in enumerate(shapes)]
+        native.call("run", (*program.tables, *arrays, *scratch), first, last)
+        return
+    # Tables and scratch each lie in one piece of memory, so that few addresses have to be asked for.
+    sizes = [n_accumulators, 192, n_slots, n_registers, 4 * n_codes]
+    scratch_rows = [(8 * sum(sizes[:place]), shape[0], shape[-1]) for place, shape in enumerate(shapes)]
+    memory = np.empty(sum(sizes) + (BLOCK + 1) * n_columns, np.int64)
+    rows = np.concatenate([program.shapes, native.rows_of(arrays), np.array(scratch_rows, np.int64)])
+    rows[: len(program.shapes), 0] += native.address(program.memory)
+    rows[-len(shapes) :, 0] += native.address(memory)
+    native.call_rows("run", rows, first, last)
