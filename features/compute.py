@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import attributes, catalogue
+from . import catalogue, delta
 from .errors import InputError, NotReadyError
 from .histories import Histories
 from .log import EventLog
@@ -56,10 +56,12 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
     if not log.exists:
         raise NotReadyError(f"The log of {workspace.home} has no events yet; `intently ingest` some first.")
     schema = schema_of(program)
+    texts = [field.name for field in schema if field.type == pa.string()]
+    options = {"compression": "ZSTD", "compression_level": 1, "write_statistics": False, "use_dictionary": texts}
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     n_users = n_rows = 0
     try:
-        with parquet.ParquetWriter(draft, schema, **OPTIONS) as writer, ThreadPoolExecutor(1) as pen:
+        with parquet.ParquetWriter(draft, schema, **options) as writer, ThreadPoolExecutor(1) as pen:
             written = pen.submit(int)
             for histories in _people(log, program):
                 n_users += len(histories)
@@ -72,9 +74,6 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
     finally:
         draft.unlink(missing_ok=True)
     return {"users": n_users, "rows": n_rows, "features": len(program.names), "path": str(out)}
-
-
-OPTIONS: Final[dict[str, Any]] = {"compression": "ZSTD", "compression_level": 1, "write_statistics": False}
 
 
 def schema_of(program: Program) -> pa.Schema:
@@ -90,21 +89,21 @@ def schema_of(program: Program) -> pa.Schema:
 
 def _people(log: EventLog, program: Program) -> Iterator[Histories]:
     """Everyone's histories, bucket by bucket; the next is read while the last is worked at."""
-    buckets = list(log.buckets())
+    buckets, users = list(log.buckets()), delta.snapshot(log.workspace.users)
     with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_bucket, log, program, buckets[0])
+        ahead = reader.submit(_bucket, log, program, users, buckets[0])
         for place, _ in enumerate(track("Computing features", buckets)):
             histories = ahead.result()
             if place + 1 < len(buckets):
-                ahead = reader.submit(_bucket, log, program, buckets[place + 1])
+                ahead = reader.submit(_bucket, log, program, users, buckets[place + 1])
             yield histories
 
 
-def _bucket(log: EventLog, program: Program, bucket: int) -> Histories:
+def _bucket(log: EventLog, program: Program, users: delta.Snapshot, bucket: int) -> Histories:
     """A bucket's histories, those of the users table who have no events after the others."""
     histories = log.read(bucket, program.fields, program.texts)
-    known = attributes.user_ids(log.workspace, bucket)
-    silent = pc.unique(pa.chunked_array(known, pa.string())) if known else pa.array([], pa.string())
+    known = [delta.read_part(part, ["user_id"])["user_id"] for part in users.of(bucket)]
+    silent = pc.unique(pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string()))
     silent = silent.filter(pc.invert(pc.is_in(silent, value_set=histories.users)))
     if not len(silent):
         return histories
