@@ -56,5 +56,5 @@ clean:  ## remove what was made here, except workspaces
 .venv/.warm: .venv/.ready $(wildcard features/*.py models/*.py training/*.py)
 	find features models training -name '*.nb[ic]' -delete
 	$(BIN)/python -m compileall -q features models training serving intently.py
-	$(BIN)/python -c 'from features import kernel; from models import calibration; kernel.warm(); calibration.warm()'
+	$(BIN)/python -c 'from features import kernel; from models import calibration; from training import simulate; kernel.warm(); calibration.warm(); simulate.warm()'
 	touch $@
