@@ -59,7 +59,8 @@ def demo(workspace: Workspace, data: str) -> dict[str, Any]:
     started = time.monotonic()
     steps: dict[str, Any] = {}
     source = find_source(console, workspace, data)
-    steps["ingest"] = run(console, workspace, "ingest", str(source), "--format", layout_of(data)).result
+    zone = ["--timezone", "UTC"] if data == "simulated" else []
+    steps["ingest"] = run(console, workspace, "ingest", str(source), "--format", layout_of(data), *zone).result
     truth = ["--truth", str(source / "truth.parquet")] if data == "simulated" else []
     specs = [word for path in specs_for(data) for word in ("--spec", str(path))]
     steps["train"] = run(console, workspace, "train", *specs, *truth).result
@@ -115,7 +116,7 @@ def run(console: Console, workspace: Workspace, *words: str) -> Step:
     )
     started = time.monotonic()
     command = [sys.executable, "-m", "intently", "--home", str(workspace.home), "--json", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     seconds = time.monotonic() - started
     answer = json.loads(done.stdout) if done.stdout else {}
     if done.returncode:
