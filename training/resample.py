@@ -118,3 +118,9 @@ def measure(scores: np.ndarray, positive: np.ndarray, resamples: Resamples) -> n
         resamples.weights @ rows,
     )
     return measured
+
+
+def warm() -> None:
+    """Compile, so that the first training does not wait for it."""
+    users = np.arange(4)
+    measure(users / 4, users > 1, draw(users, 2, 0))
