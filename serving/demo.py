@@ -137,7 +137,7 @@ def short(word: str | Path) -> str:
 
 
 def choose(scores: Path, n: int = 10) -> list[str]:
-    """Ids of users spread over the range of P(buying): the most likely first, then evenly down to the least."""
+    """Ids of users from the most likely to buy to the least: the first three, then evenly down."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -148,7 +148,7 @@ def choose(scores: Path, n: int = 10) -> list[str]:
     p = np.concatenate([table[name].to_numpy() for table in tables])
     order = np.argsort(-np.nan_to_num(p, nan=-1.0), kind="stable")
     order = order[: int(np.isfinite(p).sum())]
-    top = order[: n // 2]
+    top = order[:3]
     rest = (
         order[np.linspace(len(top), len(order) - 1, n - len(top)).astype(int)] if len(order) > n else order[len(top) :]
     )
