@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,8 +216,16 @@ class Registry:
 
 
 @contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """MLflow's words go to stderr; of its warnings, those on its own use of SQLAlchemy are nobody's to mend here."""
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated")
+        yield
+
+
+@contextlib.contextmanager
 def reached(uri: str) -> Iterator[None]:
-    """MLflow's chatter goes to stderr, and its failures become ours.
+    """MLflow's failures become ours.
 
     Raises:
         NotReadyError: The store cannot be reached.
@@ -227,7 +236,7 @@ def reached(uri: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with quiet():
             yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -256,7 +265,7 @@ def connect(workspace: Workspace, tracking_uri: str | None = None) -> Registry:
         raise InputError(f"Tracking URI {uri!r}: give sqlite:///PATH, another database, or http://HOST:PORT.")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    with contextlib.redirect_stdout(sys.stderr):
+    with quiet():
         import mlflow
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException

@@ -18,7 +18,7 @@ from models.spec import Spec, default_specs, load_specs
 from .learn import Learned, Shop, learn, span_of
 from .record import record
 from .registry import connect
-from .truth import compare
+from .truth import check, compare
 
 
 def train(
@@ -50,6 +50,8 @@ def train(
         NotReadyError: Nothing was ingested, or MLflow does not answer.
     """
     specs = load_specs(spec_paths) if spec_paths else default_specs(workspace)
+    if truth is not None:
+        check(truth)
     shop = shop_of(workspace, seed, until)
     registry = connect(workspace, tracking_uri)
     learned, errors = learn_all(shop, specs)

@@ -54,8 +54,7 @@ def compare(
         NotFoundError: No such file.
         InputError: It is no truth, or of another shop.
     """
-    if not truth.exists():
-        raise NotFoundError(f"There is no file {truth}. `intently simulate` writes truth.parquet beside the events.")
+    check(truth)
     try:
         there = pq.ParquetFile(truth)
         if not set(target.columns) <= set(there.schema_arrow.names):
@@ -83,6 +82,16 @@ def compare(
         "distance": float(np.abs(q - exact).mean()),
         "rows": len(y),
     }
+
+
+def check(truth: Path) -> None:
+    """Refuse early.
+
+    Raises:
+        NotFoundError: No such file.
+    """
+    if not truth.is_file():
+        raise NotFoundError(f"There is no file {truth}. `intently simulate` writes truth.parquet beside the events.")
 
 
 def keyed(table: pa.Table) -> pa.Table:
