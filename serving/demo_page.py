@@ -17,6 +17,8 @@ DATA = {
     "online-retail": "UCI Online Retail: a year of a wholesaler's invoices",
 }
 
+LEFT_OUT = {"taobao": "No churn model: in nine days nobody can be seen to leave."}
+
 
 def show_page(console: Console, workspace: Workspace, data: str, steps: dict[str, Any], seconds: float) -> None:
     """Print the page.
@@ -32,6 +34,8 @@ def show_page(console: Console, workspace: Workspace, data: str, steps: dict[str
     console.rule(f"[bold]Intently[/] on {DATA[data]}")
     read_part(console, steps["ingest"])
     models_part(console, steps["train"])
+    if data in LEFT_OUT:
+        console.print(f"  [dim]· {LEFT_OUT[data]}[/]")
     users_part(console, steps["answer"])
     console.print(
         f"\n[bold]Everybody[/]  {figure(steps['score']['users'])} users scored as of {steps['score']['as_of']}"
@@ -87,7 +91,7 @@ def models_part(console: Console, train: dict[str, Any]) -> None:
             share = target["truth"]["share"]
             console.print(f"  {name}: [bold]{share:.0%}[/] of what can be gained over the base rate at all")
         for note in target.get("notes", ()):
-            console.print(f"  [dim]· {name}: {note}[/]", soft_wrap=True)
+            console.print(f"  [dim]· {note if note.startswith(name) else f'{name}: {note}'}[/]", soft_wrap=True)
 
 
 def cells(metrics: dict[str, Any]) -> list[str]:
