@@ -118,25 +118,21 @@ class Registry:
     def reserve(self, run: str) -> str:
         """The number of a new version, whose bundle will be among the run's artifacts.
 
-        Raises:
-            InputError: The workspace has a bundle of that number, from another registry.
+        A number that the workspace has a bundle of, from another registry, is skipped: MLflow gives none twice.
         """
-        with self._reached():
-            made = self.client.create_model_version(
-                MODEL,
-                source=f"runs:/{run}/bundle",
-                run_id=run,
-                tags={"intently.workspace": str(self.workspace.home)},
-            )
-        version = str(made.version)
-        if (self.workspace.bundles / version).exists():
+        while True:
+            with self._reached():
+                made = self.client.create_model_version(
+                    MODEL,
+                    source=f"runs:/{run}/bundle",
+                    run_id=run,
+                    tags={"intently.workspace": str(self.workspace.home)},
+                )
+            version = str(made.version)
+            if not (self.workspace.bundles / version).exists():
+                return version
             with self._reached():
                 self.client.delete_model_version(MODEL, version)
-            raise InputError(
-                f"{self.uri} would number this version {version}, and {self.workspace.bundles / version} is there already, from "
-                "another registry. Keep to one tracking store a workspace, or move the old bundles away."
-            )
-        return version
 
     def finish(self, version: str, digest: str, description: str) -> None:
         """Note that a version's bundle is whole, and let it challenge."""
