@@ -322,6 +322,12 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     before = words[: words.index("--")] if "--" in words else words
     as_json = "--json" in before
+    if argv is None and {"features", "compute"} <= set(
+        before
+    ):  # a process of its own, where starting is most of the time
+        from features.lean import keep_pandas_out
+
+        keep_pandas_out()
     out = sys.stdout
     if as_json:  # whatever a library prints must not reach stdout
         out = os.fdopen(os.dup(1), "w", encoding="utf-8")
