@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -34,23 +35,7 @@ OURS_ALONE = (
     "mean_value",
     "max_value",
 )  # the peer's first_ts, last_ts, mean_value, max_value
-CUTOFFS = [
-    f"2025-{day}T00:00:00Z"
-    for day in [
-        "10-13",
-        "10-20",
-        "10-27",
-        "11-03",
-        "11-10",
-        "11-17",
-        "11-24",
-        "12-01",
-        "12-08",
-        "12-15",
-        "12-22",
-        "12-29",
-    ]
-]
+CUTOFFS = [f"{date(2025, 10, 13) + timedelta(weeks=week)}T00:00:00Z" for week in range(12)]
 EVENTS_A_USER = 79
 
 
