@@ -2,10 +2,11 @@
 
     python tests/benchmarks/bench_features.py --events 2000000 --events 20000000
 
-Simulates a shop of about so many events, ingests it, and computes the peer's features at one cutoff and at twelve weekly
-ones, by `intently features compute` and by `duckdb_features.py` (looked for in `$INTENTLY_BENCH`, else ../shared/bench), in
-turn. Prints medians of wall time and peak memory with their ratios, after both were found equal to 1e-6. Arrival times are
-left out, since the peer does not know them, and its count of "no item" as an item is taken off again.
+A shop of about so many events is simulated, ingested and compacted; then the peer's 45 features are computed at one cutoff and
+at twelve weekly ones by `intently features compute` and by `duckdb_features.py` (in `$INTENTLY_BENCH`, else
+../shared/bench), turn about, and our whole catalogue beside them. Prints medians of wall time and peak memory, after the
+answers were found equal to 1e-6. Arrival times are left out of the input, since the peer does not know them, and its count of
+"no item" as an item is taken off again.
 """
 
 import argparse
@@ -15,28 +16,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
 ROOT = Path(__file__).parents[2]
 PEER = Path(os.environ.get("INTENTLY_BENCH", ROOT.parent / "shared" / "bench")) / "duckdb_features.py"
-KINDS, DAYS = ("view", "click", "cart", "favorite", "purchase"), (1, 7, 30, 90)
-SHARED = (
-    *(f"{kind}_count_{days}d" for kind in KINDS for days in DAYS),
-    *(f"{kind}_age" for kind in KINDS),
-    *(f"{name}_{days}d" for name in ("purchase_value", "items", "categories", "active_days") for days in DAYS),
-)
-OURS_ALONE = (
-    "event_tenure",
-    "event_age",
-    "mean_value",
-    "max_value",
-)  # the peer's first_ts, last_ts, mean_value, max_value
-CUTOFFS = [f"{date(2025, 10, 13) + timedelta(weeks=week)}T00:00:00Z" for week in range(12)]
 EVENTS_A_USER = 79
+DAY = 86_400_000_000
+KINDS, DAYS = ("view", "click", "cart", "favorite", "purchase"), (1, 7, 30, 90)
+SHARED = {
+    **{f"{kind}_count_{days}d": f"{kind}_count_{days}d" for kind in KINDS for days in DAYS},
+    **{f"{kind}_age": f"{kind}_age" for kind in KINDS},
+    **{f"{of}_{days}d": f"{of}_{days}d" for of in ("purchase_value", "active_days") for days in DAYS},
+    **{
+        f"{of}_{days}d": f"{of}_{days}d - coalesce(nulls.{one} >= cutoff - {days * DAY}, false)::int"
+        for of, one in (("items", "item"), ("categories", "category"))
+        for days in DAYS
+    },
+    "event_tenure": f"(cutoff - first_ts) / {DAY}.0",
+    "event_age": f"(cutoff - last_ts) / {DAY}.0",
+    "mean_value": "mean_value",
+    "max_value": "max_value",
+}
+"""Our features, and the same from the peer's columns."""
+LAST = datetime(2025, 12, 29, tzinfo=UTC)
 
 
 def timed(command):
@@ -45,8 +50,8 @@ def timed(command):
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"{' '.join(map(str, command))} ended with {status}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+        sys.exit(f"{' '.join(map(str, command[:8]))} … ended with {status}")
+    return time.perf_counter() - started, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
 def intently(*words):
@@ -54,69 +59,77 @@ def intently(*words):
     return [sys.executable, "-m", "intently", *map(str, words)]
 
 
-def largest_difference(ours, peer, events, cutoffs):
-    """Largest absolute difference over the features that both have; rows are joined by user and cutoff."""
-    con = duckdb.connect()
-    names = ", ".join(f"o.{name} as o_{name}, p.{name} as p_{name}" for name in SHARED)
-    cuts = ", ".join(f"({int(np.datetime64(c.removesuffix('Z'), 'us').astype(np.int64))})" for c in cutoffs)
-    none = ", ".join(
-        f"count(*) filter (e.{field} is null and epoch_us(e.ts) >= c.cut - {days} * 86400000000) > 0 as no_{name}_{days}d"
-        for name, field in (("items", "item"), ("categories", "category"))
-        for days in DAYS
-    )
-    con.execute(
-        f"create table nulls as select e.user_id, c.cut, {none} from '{events}' e, (values {cuts}) c(cut) "
-        "where epoch_us(e.ts) < c.cut group by all"
-    )
-    found = con.execute(
-        f"select {names}, n.* from '{ours}' o join '{peer}' p on o.user_id = p.user_id and epoch_us(o.cutoff) = p.cutoff "
-        "join nulls n on n.user_id = p.user_id and n.cut = p.cutoff"
-    ).fetchnumpy()
-    assert len(found["cut"]) == con.execute(f"select count(*) from '{peer}'").fetchall()[0][0]
-    largest = 0.0
-    for name in SHARED:
-        mine, theirs = (np.ma.filled(found[f"{who}_{name}"].astype(float), np.nan) for who in "op")
-        if f"no_{name}" in found:
-            theirs = theirs - np.asarray(found[f"no_{name}"], float)
-        assert (np.isnan(mine) == np.isnan(theirs)).all(), name
-        largest = max(largest, float(np.nanmax(np.abs(mine - theirs), initial=0)))
-    return largest
-
-
-def run(n_events, repeats):
-    """One size: rows of the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        shop, home, events = Path(folder) / "shop", Path(folder) / "home", Path(folder) / "events.parquet"
+def prepare(n_events, folder):
+    """(events' file, workspace that holds them compacted), made where they are not there."""
+    shop, home, events = folder / "shop", folder / "home", folder / "events.parquet"
+    quiet = {"cwd": ROOT, "check": True, "stdout": subprocess.DEVNULL}
+    if not events.exists():
         users = max(1, n_events // EVENTS_A_USER)
-        subprocess.run(
-            intently("simulate", "--users", users, "--days", 365, "--seed", 1, "--no-truth", "--out", shop), cwd=ROOT, check=True,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        duckdb.execute(
-            f"copy (select * exclude (arrived_at) from '{shop / 'events.parquet'}') to '{events}' (format parquet)"
-        )
-        subprocess.run(
-            intently("--home", home, "ingest", events, "--format", "canonical", "--timezone", "UTC"), cwd=ROOT, check=True,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        subprocess.run(intently("--home", home, "compact"), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        n_rows = duckdb.execute(f"select count(*) from '{events}'").fetchall()[0][0]
-        for cutoffs in (CUTOFFS[-1:], CUTOFFS):
-            ours, peer = Path(folder) / "ours.parquet", Path(folder) / "peer.parquet"
+        words = ("simulate", "--users", users, "--days", 365, "--seed", 1, "--no-truth", "--out", shop)
+        subprocess.run(intently(*words), **quiet)
+        simulated = shop / "events.parquet"
+        duckdb.execute(f"copy (select * exclude (arrived_at) from '{simulated}') to '{events}' (format parquet)")
+    if not (home / "workspace.json").exists():
+        words = ("--home", home, "ingest", events, "--format", "canonical", "--timezone", "UTC", "--currency", "CNY")
+        subprocess.run(intently(*words), **quiet)
+        subprocess.run(intently("--home", home, "compact"), **quiet)
+    return events, home
+
+
+def compare(ours, peer, events):
+    """Largest relative difference over the features that both have, of rows joined by user and cutoff."""
+    con = duckdb.connect()
+    con.execute(
+        "create table nulls as select user_id, cutoff, max(ts) filter (item is null) item, max(ts) filter (category is null) "
+        f"category from (select distinct cutoff from '{peer}') join "
+        f"(select user_id, epoch_us(ts) ts, item, category from '{events}') on ts < cutoff group by all"
+    )
+    asked = ", ".join(f"{sql} as {name}" for name, sql in SHARED.items())
+    worst = ", ".join(
+        f"max(case when (o.{name} is null or isnan(o.{name})) and p.{name} is null then 0 "
+        f"else coalesce(abs(o.{name} - p.{name}) / greatest(1, abs(p.{name})), 'inf'::double) end)"
+        for name in SHARED
+    )
+    row = con.execute(
+        f"select count(*), {worst} from (select *, epoch_us(cutoff) cut from '{ours}') o join (select user_id, cutoff, {asked} "
+        f"from '{peer}' join nulls using (user_id, cutoff)) p on o.user_id = p.user_id and o.cut = p.cutoff"
+    ).fetchall()[0]
+    assert row[0] == con.execute(f"select count(*) from '{peer}'").fetchall()[0][0] > 0
+    found = dict(zip(SHARED, row[1:], strict=True))
+    unequal = {name: difference for name, difference in found.items() if not difference <= 1e-6}
+    if unequal:
+        sys.exit(f"The answers differ: {unequal}")
+    return max(found.values())
+
+
+def measure(n_events, folder, repeats):
+    """Print the rows of one size."""
+    events, home = prepare(n_events, folder)
+    n_rows, users = duckdb.execute(f"select count(*), count(distinct user_id) from '{events}'").fetchall()[0]
+    for n_cutoffs in (1, 12):
+        cutoffs = [f"{LAST - timedelta(weeks=week):%Y-%m-%dT%H:%M:%SZ}" for week in range(n_cutoffs)]
+        with tempfile.TemporaryDirectory(dir=folder) as out:
+            ours, everything, peer = (Path(out) / f"{name}.parquet" for name in ("ours", "everything", "peer"))
             at = [word for cutoff in cutoffs for word in ("--as-of", cutoff)]
-            names = ",".join((*SHARED, *OURS_ALONE))
-            mine = intently("--home", home, "features", "compute", *at, "--features", names, "--out", ours)
-            theirs = [sys.executable, str(PEER), str(events), str(peer), *cutoffs]
-            pairs = [(timed(mine), timed(theirs)) for _ in range(repeats)]
-            difference = largest_difference(ours, peer, events, cutoffs)
-            assert difference <= 1e-6, difference
-            (wall, memory), (peer_wall, peer_memory) = (
-                [statistics.median(pair[side][figure] for pair in pairs) for figure in (0, 1)] for side in (0, 1)
-            )
-            ratio = statistics.median(pair[1][0] / pair[0][0] for pair in pairs)
+            compute = intently("--home", home, "features", "compute", *at, "--out")
+            commands = {
+                f"{len(SHARED)} features": [*compute, str(ours), "--features", ",".join(SHARED)],
+                "catalogue": [*compute, str(everything)],
+                "peer": [sys.executable, str(PEER), str(events), str(peer), *cutoffs],
+            }
+            runs = {name: [] for name in commands}
+            for _ in range(repeats):
+                for name, command in commands.items():
+                    runs[name].append(timed(command))
+            difference = compare(ours, peer, events)
+        peer_wall, peer_memory = (statistics.median(run[figure] for run in runs["peer"]) for figure in (0, 1))
+        for name in list(commands)[:2]:
+            wall, memory = (statistics.median(run[figure] for run in runs[name]) for figure in (0, 1))
+            ratio = statistics.median(p[0] / mine[0] for p, mine in zip(runs["peer"], runs[name], strict=True))
+            equal = f"{difference:.0e}" if name != "catalogue" else ""
             print(
-                f"| {n_rows:,} | {users:,} | {len(cutoffs)} | {wall:.1f} s | {peer_wall:.1f} s | **{ratio:.1f}** "
-                f"| {memory:,.0f} MiB | {peer_memory:,.0f} MiB | {difference:.0e} |",
+                f"| {n_rows:,} | {users:,} | {n_cutoffs} | {name} | {wall:.1f} s | {peer_wall:.1f} s | **{ratio:.1f}** "
+                f"| {memory:,.0f} MiB | {peer_memory:,.0f} MiB | {equal} |",
                 flush=True,
             )
 
@@ -124,18 +137,22 @@ def run(n_events, repeats):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--events", type=int, action="append", default=None, help="About so many events; give it again."
-    )
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--events", type=int, action="append", help="About so many events; give it again.")
+    parser.add_argument("--repeats", type=int, default=3, help="Runs of each, of which the median is shown.")
+    parser.add_argument("--folder", type=Path, help="Keep the simulated shops here, and use those that are there.")
     options = parser.parse_args()
     if not PEER.exists():
         print(f"The peer is not at hand ({PEER}); say where with INTENTLY_BENCH=FOLDER. Nothing was measured.")
         return
-    print("| events | users | cutoffs | intently | DuckDB | times faster | memory | DuckDB's | largest difference |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| events | users | cutoffs | intently computes | intently | DuckDB | times faster | memory | DuckDB's | difference |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for n_events in options.events or [2_000_000, 20_000_000]:
-        run(n_events, options.repeats)
+        with tempfile.TemporaryDirectory() as passing:
+            folder = options.folder / str(n_events) if options.folder else Path(passing)
+            folder.mkdir(parents=True, exist_ok=True)
+            measure(n_events, folder, options.repeats)
 
 
 if __name__ == "__main__":
