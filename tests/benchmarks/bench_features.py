@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,14 +43,29 @@ SHARED = {
 LAST = datetime(2025, 12, 29, tzinfo=UTC)
 
 
+WATCH = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - started, usage.ru_maxrss, status)
+"""
+"""Runs a command from a small process: the peak that a child reports begins with its parent's."""
+
+
 def timed(command):
     """(wall seconds, peak MiB) of a command as a process of its own."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    watch = [sys.executable, "-c", WATCH, *command]
+    told = subprocess.run(watch, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    seconds, peak, status = told.split()
+    if status != "0":
         sys.exit(f"{' '.join(map(str, command[:8]))} … ended with {status}")
-    return time.perf_counter() - started, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    return float(seconds), int(peak) / (1024 if sys.platform == "linux" else 1024**2)
+
+
+def quietly(command):
+    """Run a step that is not measured."""
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
 
 
 def intently(*words):
@@ -62,17 +76,16 @@ def intently(*words):
 def prepare(n_events, folder):
     """(events' file, workspace that holds them compacted), made where they are not there."""
     shop, home, events = folder / "shop", folder / "home", folder / "events.parquet"
-    quiet = {"cwd": ROOT, "check": True, "stdout": subprocess.DEVNULL}
     if not events.exists():
         users = max(1, n_events // EVENTS_A_USER)
         words = ("simulate", "--users", users, "--days", 365, "--seed", 1, "--no-truth", "--out", shop)
-        subprocess.run(intently(*words), **quiet)
+        quietly(intently(*words))
         simulated = shop / "events.parquet"
         duckdb.execute(f"copy (select * exclude (arrived_at) from '{simulated}') to '{events}' (format parquet)")
     if not (home / "workspace.json").exists():
         words = ("--home", home, "ingest", events, "--format", "canonical", "--timezone", "UTC", "--currency", "CNY")
-        subprocess.run(intently(*words), **quiet)
-        subprocess.run(intently("--home", home, "compact"), **quiet)
+        quietly(intently(*words))
+        quietly(intently("--home", home, "compact"))
     return events, home
 
 
