@@ -1,8 +1,10 @@
 """`intently features compute`: the feature matrix of everyone, at any number of cutoffs, as one Parquet file."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ from .progress import track
 from .union import concatenate, empty
 from .workspace import Workspace
 
+EVENTS: Final = 500_000  # small buckets are joined to so many, as each call has a cost of its own
+AHEAD: Final = 4  # buckets being read, or read and waiting
 CELLS: Final = 16_000_000  # numbers held at a time, of one bucket's part and of the part being written
 
 
@@ -28,7 +32,7 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
     Args:
         workspace: Whose log.
         cutoffs: Microseconds UTC.
-        names: Features, by name or pattern; None for the whole catalogue.
+        names: Features, by name or pattern, in the order of the columns; None for the whole catalogue.
         out: The file, replaced whole or not at all: `user_id`, `cutoff` (timestamp[us, UTC]), then a column a feature, float64
             or strings; all rows of a person together, by cutoff in the order given.
 
@@ -88,15 +92,20 @@ def schema_of(program: Program) -> pa.Schema:
 
 
 def _people(log: EventLog, program: Program) -> Iterator[Histories]:
-    """Everyone's histories, bucket by bucket; the next is read while the last is worked at."""
-    buckets, users = list(log.buckets()), delta.snapshot(log.workspace.users)
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_bucket, log, program, users, buckets[0])
-        for place, _ in enumerate(track("Computing features", buckets)):
-            histories = ahead.result()
-            if place + 1 < len(buckets):
-                ahead = reader.submit(_bucket, log, program, users, buckets[place + 1])
-            yield histories
+    """Everyone's histories, some buckets at a time; the next are read while the last are worked at."""
+    users, held = delta.snapshot(log.workspace.users), list[Histories]()
+    with ThreadPoolExecutor(2) as readers:
+        ahead = deque[Future[Histories]]()
+        buckets = iter(log.buckets())
+        for _ in track("Computing features", log.buckets()):
+            for bucket in islice(buckets, AHEAD - len(ahead)):
+                ahead.append(readers.submit(_bucket, log, program, users, bucket))
+            held.append(ahead.popleft().result())
+            if sum(histories.n_events for histories in held) >= EVENTS:
+                yield concatenate(held) if len(held) > 1 else held[0]
+                held = []
+    if held:
+        yield concatenate(held)
 
 
 def _bucket(log: EventLog, program: Program, users: delta.Snapshot, bucket: int) -> Histories:

@@ -83,20 +83,18 @@ def load() -> dict[str, Callable[[int, int, int, int], None]]:
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
-    digest = _digest(llvm)
-    path = next((path for folder in _folders() if (path := folder / f"kernel-{digest}.o").exists()), None)
-    kept = path.read_bytes() if path else _keep(_compile(llvm, machine), f"kernel-{digest}.o")
-    needed, code = kept.split(b"\n", 1)
+    name = f"kernel-{_digest(llvm)}.o"
+    needed, code = _kept(name) or _keep(name, *_compile(llvm, machine))
     library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
     stop = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
-    for name in needed.decode().split():
-        library.import_symbol(name, stop)
-    for name in ENTRIES:
-        library.export_symbol(_symbol(name))
+    for symbol in needed:
+        library.import_symbol(symbol, stop)
+    for entry in ENTRIES:
+        library.export_symbol(_symbol(entry))
     compiler = llvm.create_lljit_compiler(machine)
     tracker = library.link(compiler, "intently")
     _HELD.append((compiler, tracker))
-    return {name: FUNCTION(tracker[_symbol(name)]) for name in ENTRIES}
+    return {entry: FUNCTION(tracker[_symbol(entry)]) for entry in ENTRIES}
 
 
 _HELD: Final[list[Any]] = []
@@ -107,8 +105,8 @@ def _symbol(name: str) -> str:
     return f"intently_{name}"
 
 
-def _compile(llvm: Any, machine: Any) -> bytes:
-    """The names of the runtime that are needed, in a line; then the object file of all entries."""
+def _compile(llvm: Any, machine: Any) -> tuple[list[str], bytes]:
+    """The names of the runtime that are needed, and the object file of all entries."""
     from . import entries
 
     whole = llvm.parse_assembly("")
@@ -117,8 +115,7 @@ def _compile(llvm: Any, machine: Any) -> bytes:
         text = function.inspect_llvm().replace(f'"{function.native_name}"', f'"{_symbol(name)}"')
         whole.link_in(llvm.parse_assembly(text.replace(f"@{function.native_name}(", f"@{_symbol(name)}(")))
     needed = [f.name for f in whole.functions if f.is_declaration and f.name.startswith(RUNTIME)]
-    code: bytes = machine.emit_object(whole)
-    return " ".join(needed).encode() + b"\n" + code
+    return needed, machine.emit_object(whole)
 
 
 def _digest(llvm: Any) -> str:
@@ -139,15 +136,30 @@ def _folders() -> list[Path]:
     return [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", user]
 
 
-def _keep(code: bytes, name: str) -> bytes:
-    """Write the object file into the first folder that allows it, whole or not at all."""
+def _kept(name: str) -> tuple[list[str], bytes] | None:
+    """What `_keep` wrote, None where it did not or where the file is damaged."""
+    for folder in _folders():
+        try:
+            head, code = (folder / name).read_bytes().split(b"\n", 1)
+        except (OSError, ValueError):
+            continue
+        digest, *needed = head.decode(errors="replace").split(" ")
+        if hashlib.sha256(code).hexdigest() == digest:
+            return needed, code
+    return None
+
+
+def _keep(name: str, needed: list[str], code: bytes) -> tuple[list[str], bytes]:
+    """Write it into the first folder that allows it, whole or not at all, and give it back."""
+    head = " ".join([hashlib.sha256(code).hexdigest(), *needed])
     for folder in _folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(code)
+                file.write(head.encode() + b"\n" + code)
+            Path(file.name).chmod(0o644)
             Path(file.name).replace(folder / name)
         except OSError:
             continue
         break
-    return code
+    return needed, code
