@@ -1,31 +1,27 @@
 """The questions one can put to a history: a closed set of frozen dataclasses, the whole semantics on one page.
 
-A history is one person's events, sorted by (`ts`, `event_key`: first half, then second, as signed integers), equal keys
-kept once (the first arrival; where that ties, the row that came first). A question is asked at a cutoff `t`, in int64
-microseconds UTC.
+A history is one person's events, sorted by (`ts`, `event_key` as two signed halves), equal keys kept once (the first arrival;
+where that ties, the row that came first). A question is asked at a cutoff `t`, in int64 microseconds UTC.
 
-- Backward questions (features) see an event only if `t - RETENTION <= ts < t` and `arrived_at < t`; an `arrived_at`
-  that is null or below `ts` counts as `ts`. Forward questions (targets) see an event only if `t <= ts < t + RETENTION`,
-  whenever it arrived: they are answered when all is known.
-- A window is half-open and relative to the cutoff: `[t + start, t + stop)`. No kinds means every kind, those included
-  that a shop adds later.
+- Backward questions (features) see an event only if `t - RETENTION <= ts < t` and `arrived_at < t`; an `arrived_at` that is
+  null or below `ts` counts as `ts`. Forward ones (targets) see it if `t <= ts < t + RETENTION`, whenever it arrived.
+- A window is half-open: `[t + start, t + stop)`. No kinds means every kind, those that a shop adds later included.
 - The value for nothing: Count, Sum, Distinct, Repeat, Abandoned, Transition and Sessions' count are 0; Age, Until, Tenure,
   Max, Min, Mean, Gaps, TopShare, Entropy, Share and Sessions' means and maximum are NaN; Favorite, First and Last are
   null. A Ratio is NaN where its denominator is 0 or NaN or its numerator NaN.
 - A null field adds nothing to Sum, Max, Min, Mean, Distinct, TopShare, Entropy, Repeat and Favorite.
 - Numbers leave in the field's unit: money, quantity and rating in units (fixed point / 10,000), dwell in seconds; Age,
   Until, Tenure and Gaps in days (86,400 s, float64).
-- Totals are exact int64. A quotient is one float64 division: of the total by the unit, or by (count x unit), e.g. Mean of
-  value = `float(total) / float(n * 10_000)`. A median of an even number is `(a + b) / (2 * unit)`.
-- `day`, `hour` and `weekday` are calendar fields in the shop's timezone, for Distinct, TopShare, Entropy, Share.
-- A session is a run of events of `kinds` with no silence of `gap` or more between neighbours (a silence of exactly `gap`
-  starts a new one); it is cut from what is seen, and belongs, whole, to the window in which it starts.
+- Totals are exact int64. A quotient is one float64 division, by the unit or by (count x unit): Mean of value is
+  `float(total) / float(n * 10_000)`. A median of an even number is `(a + b) / (2 * unit)`.
+- `day`, `hour` and `weekday` are calendar fields in the shop's timezone.
+- A session is a run of events of `kinds` with no silence of `gap` or more between neighbours; it is cut from what is seen, and
+  belongs, whole, to the window in which it starts.
 - Transitions are between neighbours (any kinds) in one session of all kinds with the default gap; the later one's `ts`
   decides the window, the earlier one need only be seen.
-- Gaps are between neighbours among the events in the window; days are merged after the window has been cut.
-- An item is Abandoned unless a purchase of it that is seen, in the window or after it, has a `ts` at or above that of its
-  last cart event in the window. Events without an item do not matter.
-- Ties: where counts tie, Favorite is the value whose latest event is later (by ts, then key).
+- Gaps are between neighbours in the window; days are merged after the window has been cut.
+- An item is Abandoned unless a purchase of it that is seen, in the window or after, is at or after its last cart event there.
+- Where counts tie, Favorite is the value whose latest event is later (by ts, then key).
 """
 
 from dataclasses import dataclass
@@ -270,10 +266,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Rate in the short window over that in the long one: `(a_short / short) / (a_long / long)`, windows' lengths in days.
-
-    NaN where `a_long` is 0.
-    """
+    """Rate in the short window over that in the long one, `(a_short / days) / (a_long / days)`; NaN where `a_long` is 0."""
 
     short: "Count | Sum"
     long: "Count | Sum"

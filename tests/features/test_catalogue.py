@@ -142,3 +142,19 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(tmp_path, text, says):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(NotFoundError, match=r"none\.toml"):
         load([tmp_path / "none.toml"])
+
+
+def test_no_feature_is_constant_on_the_simulated_shop(tmp_path):
+    import pyarrow.parquet as pq
+
+    from features.compute import compute_file
+    from features.intake import ingest
+    from training.simulate import simulate
+
+    simulate(1500, 365, 3, tmp_path / "shop", truth=False)
+    workspace = Workspace.at(tmp_path / "home", {})
+    ingest(workspace, [tmp_path / "shop"], "canonical", timezone="UTC", currency="CNY", now=1_780_000_000_000_000)
+    compute_file(workspace, [1_764_633_600_000_000], None, tmp_path / "features.parquet")
+    table = pq.ParquetFile(tmp_path / "features.parquet").read()
+    kinds = {name: set(table[name].drop_null().to_pylist()) for name in table.column_names[2:]}
+    assert [name for name, values in kinds.items() if len({v for v in values if v == v}) < 2] == []  # noqa: PLR0124 - NaN

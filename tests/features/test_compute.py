@@ -83,7 +83,7 @@ SQL = {
     "cart_items_30d": "count(distinct item) filter (kind = 'cart' and ts >= u.cutoff - 30 * {day})",
     "active_days_90d": "count(distinct (ts + 8 * {hour}) // {day}) filter (ts >= u.cutoff - 90 * {day})",
     "purchase_days_365d": "count(distinct (ts + 8 * {hour}) // {day}) filter (kind = 'purchase')",
-    "night_share_90d": "avg(((ts + 8 * {hour}) % {day} < 6 * {hour})::int) filter (ts >= u.cutoff - 90 * {day})",
+    "morning_share_90d": "avg(((ts + 8 * {hour}) % {day} // {hour} between 6 and 11)::int) filter (ts >= u.cutoff - 90 * {day})",
     "weekend_share_90d": "avg((((ts + 8 * {hour}) // {day} + 3) % 7 >= 5)::int) filter (ts >= u.cutoff - 90 * {day})",
     "sessions_90d": "count(ts) filter (ts >= u.cutoff - 90 * {day} and coalesce(ts - before >= 1800000000, true))",
     "view_cart_30d": "count(ts) filter (kind = 'cart' and before_kind = 'view' and ts - before < 1800000000"
