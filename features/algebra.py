@@ -6,9 +6,8 @@ where that ties, the row that came first). A question is asked at a cutoff `t`, 
 - Backward questions (features) see an event only if `t - RETENTION <= ts < t` and `arrived_at < t`; an `arrived_at` that is
   null or below `ts` counts as `ts`. Forward ones (targets) see it if `t <= ts < t + RETENTION`, whenever it arrived.
 - A window is half-open: `[t + start, t + stop)`. No kinds means every kind, those that a shop adds later included.
-- The value for nothing: Count, Sum, Distinct, Repeat, Abandoned, Transition and Sessions' count are 0; Age, Until, Tenure,
-  Max, Min, Mean, Gaps, TopShare, Entropy, Share and Sessions' means and maximum are NaN; Favorite, First and Last are
-  null. A Ratio is NaN where its denominator is 0 or NaN or its numerator NaN.
+- Of nothing, Count, Sum, Distinct, Repeat, Abandoned, Transition and Sessions' count are 0, Favorite, First and Last null, all
+  others NaN. A Ratio is NaN where its denominator is 0 or NaN, or its numerator NaN.
 - A null field adds nothing to Sum, Max, Min, Mean, Distinct, TopShare, Entropy, Repeat and Favorite.
 - Numbers leave in the field's unit: money, quantity and rating in units (fixed point / 10,000), dwell in seconds; Age,
   Until, Tenure and Gaps in days (86,400 s, float64).
