@@ -10,10 +10,9 @@ where that ties, the row that came first). A question is asked at a cutoff `t`, 
   others NaN. A Ratio is NaN where its denominator is 0 or NaN, or its numerator NaN.
 - A null field adds nothing to Sum, Max, Min, Mean, Distinct, TopShare, Entropy, Repeat and Favorite.
 - Numbers leave in the field's unit: money, quantity and rating in units (fixed point / 10,000), dwell in seconds; Age,
-  Until, Tenure and Gaps in days (86,400 s, float64).
+  Until, Tenure and Gaps in days (86,400 s, float64). `day`, `hour` and `weekday` are the shop timezone's.
 - Totals are exact int64. A quotient is one float64 division, by the unit or by (count x unit): Mean of value is
   `float(total) / float(n * 10_000)`. A median of an even number is `(a + b) / (2 * unit)`.
-- `day`, `hour` and `weekday` are calendar fields in the shop's timezone.
 - A session is a run of events of `kinds` with no silence of `gap` or more between neighbours; it is cut from what is seen, and
   belongs, whole, to the window in which it starts.
 - Transitions are between neighbours (any kinds) in one session of all kinds with the default gap; the later one's `ts`
