@@ -46,7 +46,7 @@ FREQUENCY: Final = ("events_30d", "events_90d", "events", "purchases_30d", "purc
 PENALTIES: Final = (0.001, 0.1, 10.0)
 """Candidates for scikit-learn's C, small is strong."""
 
-MAX_ROWS: Final = 100_000
+MAX_ROWS: Final = 50_000
 """A dozen numbers need no more rows."""
 
 
@@ -86,7 +86,7 @@ def run(
         Name to (r, c) probabilities, rows sum to 1.
     """
     rate = np.bincount(train.labels, minlength=n_classes) / len(train.labels)
-    few = spread(train, MAX_ROWS)
+    few, calibrate = spread(train, MAX_ROWS), spread(calibrate, MAX_ROWS)
     out = {"base_rate": np.tile(rate, (len(test), 1))}
     for name, candidates in (
         ("recency", [Regression(RECENCY, c) for c in PENALTIES] + [Steps("age"), Steps("purchase_age")]),
