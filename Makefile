@@ -24,8 +24,9 @@ check: setup  ## lint, format, types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: setup  ## speed and memory beside their peers, as ratios
+bench: setup  ## speed and memory beside their peers as ratios, and models beside the best possible
 	$(BIN)/python tests/benchmarks/bench_features.py --events 2000000 --events 20000000
+	$(BIN)/python tests/benchmarks/bench_models.py
 
 torture: setup  ## kill, flood and fuzz at full count
 	HYPOTHESIS_PROFILE=torture $(BIN)/pytest -m "torture or not torture" tests/torture tests/properties
