@@ -178,7 +178,7 @@ def train(
 def promote(workspace: Workspace, version: str, tracking_uri: str | None) -> Shown:
     """Let VERSION answer: verify its bundle, then move the `champion` alias to it."""
     from features.show import show_facts
-    from training.registry import promote as run
+    from training.promotion import promote as run
 
     return run(workspace, version, tracking_uri=tracking_uri), show_facts
 
@@ -188,7 +188,7 @@ def promote(workspace: Workspace, version: str, tracking_uri: str | None) -> Sho
 def rollback(workspace: Workspace, tracking_uri: str | None) -> Shown:
     """Let the version before answer again."""
     from features.show import show_facts
-    from training.registry import rollback as run
+    from training.promotion import rollback as run
 
     return run(workspace, tracking_uri=tracking_uri), show_facts
 
@@ -256,7 +256,7 @@ def serve(workspace: Workspace, port: int, clock: Literal["now", "log"]) -> Show
 def ui(workspace: Workspace, port: int, browser: bool) -> Shown:
     """MLflow's page on this workspace, opened where the models' runs are, until Ctrl-C."""
     from features.show import show_facts
-    from training.registry import ui as run
+    from training.page import ui as run
 
     return run(workspace, port, open_browser=browser), show_facts
 

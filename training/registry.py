@@ -1,4 +1,4 @@
-"""The one home of MLflow: runs, registered versions and their aliases, promotion and return.
+"""The one home of MLflow: runs, registered versions and their aliases.
 
 A version of the registered model is a bundle. Its number is reserved first, the bundle written under that number, and only
 when all of it is stored is its digest noted on the version: one without a digest is what an interrupted training left, and
@@ -19,11 +19,6 @@ from typing import Any, Final
 
 from features.errors import BusyError, InputError, NotFoundError, NotReadyError
 from features.workspace import Workspace
-from models import bundle, pointer
-
-from .page import ui
-
-__all__ = ["Registry", "connect", "promote", "rollback", "ui"]
 
 MODEL: Final = "intently"
 """Name of the registered model, and of the experiment."""
@@ -285,43 +280,3 @@ def connect(workspace: Workspace, tracking_uri: str | None = None) -> Registry:
                 raise
             client.create_registered_model(MODEL, description="Bundles of Intently: who will do what, as data.")
     return Registry(client, uri, experiment, workspace)
-
-
-def promote(workspace: Workspace, version: str, *, tracking_uri: str | None = None) -> dict[str, Any]:
-    """Let a version answer: its bundle is verified in a child process, then the alias moves, then the workspace's pointer.
-
-    Raises:
-        NotFoundError: No such version; the message lists those that are there.
-        DamagedError: The bundle is not what was trained; what answered before goes on.
-        NotReadyError: MLflow does not answer; likewise.
-    """
-    with workspace.writing("intently promote"):
-        registry = connect(workspace, tracking_uri)
-        folder, digest = registry.bundle(version)
-        before = pointer.pointer(workspace)
-        bundle.verify(folder, digest)
-        registry.alias("champion", version)
-        if before is None or (before.version, before.digest) != (version, digest):
-            pointer.point(workspace, version, digest, before)
-        now = pointer.pointer(workspace)
-    previous = now.previous.version if now and now.previous else None
-    return {"version": version, "digest": digest, "alias": "champion", "previous": previous}
-
-
-def rollback(workspace: Workspace, *, tracking_uri: str | None = None) -> dict[str, Any]:
-    """Let what answered before answer again: the pointer first, for it is what serving reads, then the alias.
-
-    MLflow's silence does not stop it: the answer then says that the alias stayed behind.
-
-    Raises:
-        NotReadyError: Nothing answered before.
-        DamagedError: It is not what it was.
-    """
-    with workspace.writing("intently rollback"):
-        now = bundle.roll_back(workspace)
-        back = {"version": now.version, "digest": now.digest}
-        try:
-            connect(workspace, tracking_uri).alias("champion", now.version)
-        except (NotReadyError, BusyError) as error:
-            return {**back, "alias": None, "note": f"The alias `champion` did not move. {error.message}"}
-    return {**back, "alias": "champion"}

@@ -21,7 +21,8 @@ from features.workspace import Workspace
 from models import bundle
 from training import page
 from training.metrics import NAMES
-from training.registry import MODEL, connect, promote, quiet, rollback
+from training.promotion import promote, rollback
+from training.registry import MODEL, connect, quiet
 from training.train import train
 
 from .conftest import NOW
