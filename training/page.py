@@ -33,10 +33,11 @@ def ui(workspace: Workspace, port: int, *, open_browser: bool = True) -> dict[st
 
     Raises:
         BusyError: The port is in use.
-        NotReadyError: The store does not answer.
+        NotReadyError: Nothing was ingested, or the store does not answer.
     """
     from .registry import connect
 
+    workspace.facts  # noqa: B018 - refuses where nothing was ingested, and makes nothing there
     registry = connect(workspace)
     if registry.uri.startswith("http"):
         url = runs_url(registry.uri, registry.experiment)

@@ -15,8 +15,9 @@ def promote(workspace: Workspace, version: str, *, tracking_uri: str | None = No
     Raises:
         NotFoundError: No such version; the message lists those that are there.
         DamagedError: The bundle is not what was trained; what answered before goes on.
-        NotReadyError: MLflow does not answer; likewise.
+        NotReadyError: Nothing was ingested, or MLflow does not answer; likewise.
     """
+    workspace.facts  # noqa: B018 - refuses where nothing was ingested, and makes nothing there
     with workspace.writing("intently promote"):
         registry = connect(workspace, tracking_uri)
         folder, digest = registry.bundle(version)
@@ -39,6 +40,7 @@ def rollback(workspace: Workspace, *, tracking_uri: str | None = None) -> dict[s
         NotReadyError: Nothing answered before.
         DamagedError: It is not what it was.
     """
+    workspace.facts  # noqa: B018 - likewise
     with workspace.writing("intently rollback"):
         now = bundle.roll_back(workspace)
         back = {"version": now.version, "digest": now.digest}

@@ -173,6 +173,14 @@ def test_what_cannot_be_promoted_leaves_everything_as_it_was(own):
     assert bundle.pointer(workspace) is None
 
 
+def test_where_nothing_was_ingested_nothing_is_made(tmp_path):
+    workspace = Workspace(tmp_path / "home", {})
+    for act in (lambda: promote(workspace, "1"), lambda: rollback(workspace), lambda: page.ui(workspace, 5000)):
+        with pytest.raises(NotReadyError, match="No workspace"):
+            act()
+    assert not workspace.home.exists()
+
+
 def test_rollback_works_while_mlflow_is_down_and_says_so(own):
     workspace, _ = own
     first = bundle.Pointer("1", connect(workspace).bundle("1")[1])
