@@ -57,5 +57,5 @@ clean:  ## remove what was made here, except workspaces
 .venv/.warm: .venv/.ready $(wildcard features/*.py models/*.py training/*.py)
 	find features models training -name '*.nb[ic]' -delete
 	$(BIN)/python -m compileall -q features models training serving intently.py
-	$(BIN)/python -c 'from features import kernel; from models import calibration; from training import simulate; kernel.warm(); calibration.warm(); simulate.warm()'
+	$(BIN)/python -c 'from features import kernel; from models import calibration; from training import resample, simulate; kernel.warm(); calibration.warm(); resample.warm(); simulate.warm()'
 	touch $@
