@@ -31,7 +31,7 @@ class SplitSpec:
         gap: Least microseconds between cutoffs of different parts; at least the horizon, so that no label of one part
             looks at what another part's cutoffs see.
         train: Number of cutoffs wanted at most, the newest that fit; likewise:
-        stop: for early stopping; 0 takes those of `calibrate`.
+        stop: The last ones of train, which end the growing of trees; 0 holds out users instead.
         calibrate: for fitting and choosing the calibrator.
         test: for the figures that are reported.
         max_rows: Most rows of the training part; persons are sampled above it, which bounds memory.
