@@ -228,7 +228,11 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     }
     ends = [{"ts": at + side * 20 * DAY + tick, "item": f"{side} {tick}"} for side in (-1, 1) for tick in (-1, 0)]
     edges = shop_of("UTC", at, *ends, retention_days=20)
+    near = shop_of("UTC", at, {"ts": at - 5 * DAY, "item": "at the edge"}, {"ts": at - 5 * DAY - 1, "item": "within"})
+    halves = shop_of("UTC", at, *({"ts": at - days * DAY} for days in (10, 9, 6)))
     return [
+        (near, {"items": ask.Distinct("item", (), ask.Window(-10 * DAY, -5 * DAY))}),
+        (halves, {"median": ask.Gaps((), "median", ask.back(30))}),
         (folded, calendar),
         (forward, calendar),
         (steps, runs),
