@@ -230,7 +230,11 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     edges = shop_of("UTC", at, *ends, retention_days=20)
     near = shop_of("UTC", at, {"ts": at - 5 * DAY, "item": "at the edge"}, {"ts": at - 5 * DAY - 1, "item": "within"})
     halves = shop_of("UTC", at, *({"ts": at - days * DAY} for days in (10, 9, 6)))
+    tied = shop_of("UTC", at, {"ts": at - 3 * DAY, "item": "earlier"}, {"ts": at - 2 * DAY, "item": "later"})
+    at_once = shop_of("UTC", at, *({"ts": at - DAY, "item": "one", "kind": kind} for kind in ("cart", "purchase")))
     return [
+        (tied, {"favorite": ask.Favorite("item", (), ask.back(30))}),
+        (at_once, {"abandoned": ask.Abandoned(ask.back(30))}),
         (near, {"items": ask.Distinct("item", (), ask.Window(-10 * DAY, -5 * DAY))}),
         (halves, {"median": ask.Gaps((), "median", ask.back(30))}),
         (folded, calendar),
