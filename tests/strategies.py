@@ -202,7 +202,7 @@ def shop_of(zone: str, cutoff: int, *rows: dict, retention_days: int = 400) -> S
 
 
 def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
-    """Cases that chance seldom makes."""
+    """Cases that chance seldom makes: each planted fault of test_mutants.py shows in one of them."""
     back = (
         instant("America/St_Johns", 2010, 11, 7, 0, 0) + 60 * SECOND
     )  # the clock goes from 00:01 to 23:01 of the day before
@@ -232,7 +232,24 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     halves = shop_of("UTC", at, *({"ts": at - days * DAY} for days in (10, 9, 6)))
     tied = shop_of("UTC", at, {"ts": at - 3 * DAY, "item": "earlier"}, {"ts": at - 2 * DAY, "item": "later"})
     at_once = shop_of("UTC", at, *({"ts": at - DAY, "item": "one", "kind": kind} for kind in ("cart", "purchase")))
+    moments = shop_of("UTC", at, {"ts": at}, {"ts": at + DAY})
+    late = shop_of("UTC", at, *({"ts": at - DAY - apart, "arrived_at": at - apart} for apart in (0, 1)))
+    later = shop_of("UTC", at, {"ts": at + DAY - 1, "arrived_at": at + 9 * DAY})
+    twice = shop_of(
+        "UTC", at, *({"ts": at - n * DAY, "key_hi": 7, "arrived_at": at - n * HOUR, "value": n} for n in (1, 2, 3))
+    )
+    same_time = shop_of("UTC", at, *({"ts": at - DAY, "key_hi": key, "item": f"key {key}"} for key in (1, 3, -2)))
+    money = shop_of("UTC", at, *({"ts": at - n * DAY, "value": value} for n, value in enumerate((5, None, 2, 9), 1)))
+    old = shop_of("UTC", at, {"ts": at - 25 * DAY, "item": "old"}, {"ts": at - DAY, "item": "new"}, retention_days=20)
     return [
+        (moments, {"past": ask.Count((), ask.back(1))}),
+        (moments, {"future": ask.Count((), ask.ahead(1))}),
+        (late, {"arrived": ask.Count((), ask.back(7))}),
+        (later, {"whenever": ask.Count((), ask.ahead(7))}),
+        (twice, {"once": ask.Count((), ask.back(7)), "first": ask.Sum("value", (), ask.back(7))}),
+        (same_time, {"last": ask.Last("item", (), ask.back(7)), "first": ask.First("item", (), ask.back(7))}),
+        (money, {"mean": ask.Mean("value", (), ask.back(7)), "least": ask.Min("value", (), ask.back(7))}),
+        (old, {"first": ask.First("item", (), ask.back(500))}),
         (tied, {"favorite": ask.Favorite("item", (), ask.back(30))}),
         (at_once, {"abandoned": ask.Abandoned(ask.back(30))}),
         (near, {"items": ask.Distinct("item", (), ask.Window(-10 * DAY, -5 * DAY))}),

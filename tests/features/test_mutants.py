@@ -165,7 +165,7 @@ READER = (
 )
 examples = [(*case, right(*case)) for case in pinned()]
 
-@settings(max_examples=800, phases=[Phase.generate], derandomize=True, deadline=None, database=None)
+@settings(max_examples=300, phases=[Phase.generate], derandomize=True, deadline=None, database=None)
 @given(shops(), programs())
 def collect(shop, asked):
     examples.append((shop, asked, right(shop, asked)))
