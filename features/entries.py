@@ -89,11 +89,12 @@ def run(address, n_arrays, first, last):  # type: ignore[no-untyped-def]
     """`kernel.run` on rows `first` to `last`."""
     a = carray(address, (n_arrays, 3))
     kernel.run(
-        _ints(a, 0), _ints(a, 1), _ints(a, 2), _ints2(a, 3), _ints(a, 4), _ints2(a, 5), _ints(a, 6), _ints2(a, 7),
+        _ints(a, 0), _ints(a, 1), _ints(a, 2), _ints(a, 3), _ints2(a, 4), _ints(a, 5), _ints2(a, 6), _ints2(a, 7),
         _shorts2(a, 8), _ints2(a, 9), _ints2(a, 10), _ints2(a, 11), _ints2(a, 12), _ints2(a, 13), _ints2(a, 14),
         _ints2(a, 15), _ints2(a, 16), _ints2(a, 17), _floats2(a, 18), _ints(a, 19),
         _ints(a, 20), _ints(a, 21), _ints(a, 22), _bytes(a, 23), _ints2(a, 24), _words2(a, 25), _ints(a, 26), _ints(a, 27),
-        _floats2(a, 28), _ints(a, 29), _ints2(a, 30), _ints(a, 31), _floats(a, 32), _ints2(a, 33), _floats2(a, 34),
+        _floats2(a, 28),
+        _ints(a, 29), _ints(a, 30), _ints2(a, 31), _ints(a, 32), _floats(a, 33), _ints2(a, 34), _floats2(a, 35),
         first, last,
     )  # fmt: skip
 

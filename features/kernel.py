@@ -18,10 +18,10 @@ from .places import place
 
 @njit(error_model="numpy")
 def run(  # type: ignore[no-untyped-def]
-    sizes, _calendar, start, sweeps, field_bounds, fields, histogram_bounds, histograms, pairs, edges, copies, merges,
-    finds, groups, sessions, waits, abandoned, steps, scales, columns,
+    sizes, _calendar, instants, start, sweeps, field_bounds, fields, histograms, pairs, edges, copies, merges, finds, groups,
+    sessions, waits, abandoned, steps, scales, columns,
     offsets, ts, arrived, kind, numbers, coded, person, cutoff, out,
-    gathered, by_kind, slots, registers, by_code, block, first, last,
+    bounds, gathered, by_kind, slots, registers, by_code, block, first, last,
 ):  # fmt: skip
     """Answer rows `first` to `last`, into `out`.
 
@@ -31,8 +31,8 @@ def run(  # type: ignore[no-untyped-def]
     - `arrived` (m,), at or after `ts`; (0,) where everything arrived when it happened;
     - `numbers` (f, m) int64 and `coded` (c, m) int32, the program's fields and calendar;
     - `person` (r,) and `cutoff` (r,); `out` (k, r) float64, written;
-    - scratch: `gathered`, `slots` and `registers` as large as `sizes` says, `by_kind` (3, 64), `by_code` (4, s) with s at
-      least 24 and the longest history, `block` (b, k) float64 for the rows that are written together.
+    - scratch: `bounds` as long as `instants`; `gathered`, `slots` and `registers` as large as `sizes` says; `by_kind` (3, 64);
+      `by_code` (4, s) with s above 24 and the longest history; `block` (b, k) for the rows that are written together.
     """
     step, retention = sizes[0], sizes[1]
     late = len(arrived) > 0 and step < 0
@@ -60,31 +60,30 @@ def run(  # type: ignore[no-untyped-def]
             kinds = np.int64(0)
             for e in range(low, high):
                 kinds |= np.int64(1) << np.int64(kind[e])
+            for i in range(len(instants)):
+                bounds[i] = place(ts, low, high, t + instants[i])
             for s in range(len(sweeps)):
                 sweep(
-                    step, sweeps[s], 64 * s, start, field_bounds, fields, histogram_bounds, histograms, pairs,
-                    edges, copies, merges, ts, arrived, late, kind, numbers, coded, low, high, t,
+                    step, sweeps[s], start, field_bounds, fields, histograms, pairs, edges, copies, merges,
+                    ts, arrived, late, kind, numbers, coded, low, t, bounds,
                     gathered, nearest, farthest, met_kinds, slots,
                 )  # fmt: skip
             for f in range(len(finds)):
-                end = high if finds[f, 0] & kinds else low
-                find(finds[f], ts, arrived, late, kind, coded, low, end, t, slots)
+                find(finds[f], arrived, late, kind, coded, t, kinds, bounds, slots)
             for g in range(len(groups)):
-                end = high if groups[g, 1] & kinds else low
                 group(
-                    step, groups[g], edges, copies, ts, arrived, late, kind, coded, low, end, t,
+                    step, groups[g], edges, copies, arrived, late, kind, coded, t, kinds, bounds,
                     counts, met, rank, registers,
                 )  # fmt: skip
             for s in range(len(sessions)):
                 end = high if sessions[s, 0] & kinds else low
-                session(step, sessions[s], edges, copies, ts, arrived, late, kind, low, end, t, slots)
+                session(step, sessions[s], edges, copies, ts, arrived, late, kind, low, end, t, bounds, slots)
             for w in range(len(waits)):
-                end = high if waits[w, 0] & kinds else low
-                gaps(waits[w], ts, arrived, late, kind, coded, low, end, t, between, slots, registers)
+                gaps(waits[w], ts, arrived, late, kind, coded, t, kinds, bounds, between, slots, registers)
             for a in range(len(abandoned)):
                 end = high if (kinds >> abandoned[a, 0]) & 1 else low
                 abandon(
-                    abandoned[a], ts, arrived, late, kind, coded, low, end, t, counts, met, rank, between, slots
+                    abandoned[a], ts, arrived, late, kind, coded, end, t, bounds, counts, met, rank, between, slots
                 )  # fmt: skip
             finish(steps, scales, t, slots, registers)
             for c in range(len(columns)):

@@ -5,50 +5,55 @@ from numba import njit
 
 from .events import NULL
 from .lower import DISTINCT, ENTROPY, FAVORITE, REPEAT, TOP_SHARE
-from .places import beyond, place
 
 
 @njit(error_model="numpy")
 def group(  # type: ignore[no-untyped-def]
-    step, what, edges, copies, ts, arrived, late, kind, coded, low, high, t, counts, met, rank, registers
+    step, what, edges, copies, arrived, late, kind, coded, t, kinds, bounds, counts, met, rank, registers
 ):
     """Walk outwards from a near edge and count events by value; at each far edge write what is asked there.
 
     `counts` is zero for every code, before and after.
     """
-    row, mask, near, edge, last_edge = what[0], what[1], what[2], what[3], what[4]
-    if near != 0:
-        inner = place(ts, low, high, t + near)
-        low, high = (inner, high) if step > 0 else (low, inner)
-    e = low if step > 0 else high - 1
+    row, mask = what[0], what[1]
     total, n_met, top, best = 0, 0, 0, -1
-    limit = t + edges[edge, 0]
-    for _ in range(high - low):
-        code = coded[row, e]
-        if code < 0 or not (mask >> kind[e]) & 1 or (late and arrived[e] >= t):
+    here = bounds[what[2]]
+    for edge in range(what[3], what[4]):
+        there = bounds[edges[edge, 0]]
+        begin, end = (there, here) if step < 0 else (here, there)
+        e = end - 1 if step < 0 else begin
+        if what[5] != 0 and mask & kinds:
+            n_met = tell_apart(begin, end, row, mask, arrived, late, kind, coded, t, counts, met, n_met)
+            end = begin
+        for _ in range(end - begin if mask & kinds else 0):
+            code = coded[row, e]
+            if code >= 0 and (mask >> kind[e]) & 1 and not (late and arrived[e] >= t):
+                total += 1
+                n = counts[code] + 1
+                counts[code] = n
+                if n == 1:
+                    met[n_met], rank[code] = code, n_met
+                    n_met += 1
+                # Ties go to the value whose latest event is later: back in time the one met first, on in time this one.
+                if n > top or (n == top and (step > 0 or rank[code] < rank[best])):
+                    top, best = n, code
             e += step
-            continue
-        while edge < last_edge and beyond(ts[e], limit, step):
-            answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
-            edge += 1
-            if edge < last_edge:
-                limit = t + edges[edge, 0]
-        if edge == last_edge:
-            break
-        total += 1
-        counts[code] += 1
-        if counts[code] == 1:
-            met[n_met], rank[code] = code, n_met
-            n_met += 1
-        # Ties go to the value whose latest event is later: back in time the one met first, on in time this one.
-        if counts[code] > top or (counts[code] == top and (step > 0 or rank[code] < rank[best])):
-            top, best = counts[code], code
-        e += step
-    while edge < last_edge:
         answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
-        edge += 1
+        here = there
     for i in range(n_met):
         counts[met[i]] = 0
+
+
+@njit(error_model="numpy")
+def tell_apart(begin, end, row, mask, arrived, late, kind, coded, t, counts, met, n_met):  # type: ignore[no-untyped-def]
+    """The number of different values so far, where nothing else is asked; without a branch that the values decide."""
+    for e in range(begin, end):
+        code = coded[row, e]
+        if code >= 0 and (mask >> kind[e]) & 1 and not (late and arrived[e] >= t):
+            met[n_met] = code
+            n_met += 1 - counts[code]
+            counts[code] = 1
+    return n_met
 
 
 @njit(error_model="numpy", inline="always")
@@ -75,16 +80,15 @@ def answer(edges, copies, edge, total, n_met, top, best, counts, met, registers)
 
 
 @njit(error_model="numpy")
-def abandon(what, ts, arrived, late, kind, coded, low, high, t, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
+def abandon(what, ts, arrived, late, kind, coded, high, t, bounds, counts, met, carted, bought, slots):  # type: ignore[no-untyped-def]
     """Count the items carted in the window and not bought at or after the last time.
 
     `counts` is zero for every code, before and after; `carted` and `bought` hold the last times of the items met.
     """
     cart, purchase, row = what[0], what[1], what[2]
-    begin = place(ts, low, high, t + what[3])
-    stop = t + what[4]
+    stop = bounds[what[4]]
     n_met = 0
-    for e in range(begin, high):
+    for e in range(bounds[what[3]], high):
         code = coded[row, e]
         if (kind[e] != cart and kind[e] != purchase) or code < 0 or (late and arrived[e] >= t):
             continue
@@ -94,7 +98,7 @@ def abandon(what, ts, arrived, late, kind, coded, low, high, t, counts, met, car
             n_met += 1
         if kind[e] == purchase:
             bought[code] = ts[e]
-        elif ts[e] < stop:
+        elif e < stop:
             carted[code] = ts[e]
     n_abandoned = 0
     for i in range(n_met):

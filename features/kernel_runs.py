@@ -3,51 +3,43 @@
 import numpy as np
 from numba import njit
 
-from .events import NULL
+from .events import DAY, NULL
 from .lower import EVENTS, MOST, SESSIONS, SPAN
-from .places import beyond, place
 
 
 @njit(error_model="numpy")
-def session(step, what, edges, copies, ts, arrived, late, kind, low, high, t, slots):  # type: ignore[no-untyped-def]
+def session(step, what, edges, copies, ts, arrived, late, kind, low, high, t, bounds, slots):  # type: ignore[no-untyped-def]
     """Cut the events into sessions, walking outwards from the cutoff; each counts where it starts."""
-    mask, gap, near, edge, last_edge = (
-        what[0],
-        what[1],
-        what[2],
-        what[3],
-        what[4],
-    )
-    near, limit = t + near, t + edges[edge, 0]
+    mask, gap, edge, last_edge = what[0], what[1], what[3], what[4]
+    near, far = bounds[what[2]], bounds[edges[edge, 0]]
     n_sessions, n_events, span, most = 0, 0, 0, 0
-    size, head, tail = 0, 0, 0  # of the session being walked through: events, first and last instant walked
+    size, head, tail = 0, 0, 0  # of the session being walked through: events, first and last event walked
     e = low if step > 0 else high - 1
     for i in range(high - low + 1):
         ends = i == high - low
         if not ends and (not (mask >> kind[e]) & 1 or (late and arrived[e] >= t)):
             e += step
             continue
-        if size > 0 and (ends or (ts[e] - tail) * step >= gap):
+        if size > 0 and (ends or (ts[e] - ts[tail]) * step >= gap):
             begin = head if step > 0 else tail
-            while edge < last_edge and beyond(begin, limit, step):
+            while (begin < far) if step < 0 else (begin >= far):
                 copy(edges, copies, edge, n_sessions, n_events, span, most, slots)
                 edge += 1
-                if edge < last_edge:
-                    limit = t + edges[edge, 0]
-            if edge == last_edge:
-                return
+                if edge == last_edge:
+                    return
+                far = bounds[edges[edge, 0]]
             if (begin < near) if step < 0 else (begin >= near):
                 n_sessions += 1
                 n_events += size
-                span += (tail - head) * step
+                span += (ts[tail] - ts[head]) * step
                 most = max(most, size)
             size = 0
         if ends:
             break
         if size == 0:
-            head = ts[e]
+            head = e
         size += 1
-        tail = ts[e]
+        tail = e
         e += step
     while edge < last_edge:
         copy(edges, copies, edge, n_sessions, n_events, span, most, slots)
@@ -70,11 +62,10 @@ def copy(edges, copies, edge, n_sessions, n_events, span, most, slots):  # type:
 
 
 @njit(error_model="numpy")
-def gaps(what, ts, arrived, late, kind, coded, low, high, t, between, slots, registers):  # type: ignore[no-untyped-def]
+def gaps(what, ts, arrived, late, kind, coded, t, kinds, bounds, between, slots, registers):  # type: ignore[no-untyped-def]
     """Number, total, longest, median and deviation of the times between neighbours in a window."""
     mask, row = what[0], what[1]
-    low = place(ts, low, high, t + what[2])
-    high = place(ts, low, high, t + what[3])
+    low, high = bounds[what[2]], bounds[what[3]] if mask & kinds else bounds[what[2]]
     n, total, longest, known = 0, 0, NULL, 0
     day, other = -1, -1  # the last two days met: a clock put back across midnight returns to the day before
     some = False
@@ -109,10 +100,13 @@ def deviation(between, n, total):  # type: ignore[no-untyped-def]
     """The population's deviation, in days; NaN below two."""
     if n < 2:
         return np.nan
-    mean, squares = total / n, 0.0
+    # Relative to the first, so that nearly equal ones keep their digits.
+    first = between[0]
+    mean, squares = (total - n * first) / n, 0.0
     for i in range(n):
-        squares += (between[i] - mean) ** 2
-    return np.sqrt(squares / n) / 86_400_000_000
+        apart = (between[i] - first) - mean
+        squares += apart * apart
+    return np.sqrt(squares / n) / DAY
 
 
 @njit(error_model="numpy")

@@ -1,13 +1,13 @@
 """The tables of a program: what was lowered, laid out as the arrays that the kernel walks through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from .events import NULL
-from .lower import COUNT, MAX, MIN, NUMBER, PAIR, RANGE, RATIO, SUM, Key, Lowering, Walk
+from .lower import COUNT, DISTINCT, MAX, MIN, NUMBER, PAIR, RANGE, RATIO, SUM, Key, Lowering, Walk
 
 PLACES: Final = 64  # kinds that a history may hold, those added later included
 TOTAL: Final = PLACES  # the accumulator that counts every kind; those before it count a kind each
@@ -19,25 +19,28 @@ class Tables(NamedTuple):
     """A program as the kernel reads it; every array is int64, C-contiguous and read-only unless said otherwise.
 
     A *walk* visits the events that are seen, from the near edge of its windows outwards: back in time for features, on in
-    time for targets. At each far edge that it crosses, what has been gathered so far is the answer for the window that ends
-    there: the cost does not grow with the number of windows. A sweep gathers, in accumulators of its own, the number of
-    events of each of 64 kinds, their total, then what `start`, `fields`, `histograms` and `pairs` say.
+    time for targets. At each far edge what has been gathered so far is the answer for the window that ends there: the cost does
+    not grow with the number of windows. Edges are places in `instants`; where those lie in a history is found once a row. A
+    sweep gathers, in accumulators of its own, the number of events of each of 64 kinds, their total, then what `start`,
+    `fields`, `histograms` and `pairs` say.
 
     Attributes:
         sizes: (5,) step (-1 back, 1 forward), RETENTION in µs, numbers of accumulators, slots and registers.
         calendar: (3,) rows of the coded matrix for day, hour and weekday; -1 where not needed.
+        instants: (o,) every edge of a window, relative to the cutoff.
         start: (a,) what each sweep's accumulators begin with, one sweep after the other.
-        sweeps: (s, 6) near edge, edges from and to, place in `start` from and to, 1 if transitions are asked for.
+        sweeps: (s, 9) near edge; from and to in `edges`, in `start`, in `histograms`; first row in `field_bounds`; 1 if
+            transitions are asked for.
         field_bounds: (s * 64 + 1,) where the rows of a (sweep, kind) begin in `fields`.
-        fields: (x, 2) number row, and the first of four accumulators: sum, number, largest, smallest.
-        histogram_bounds: (s * 64 + 1,) likewise in `histograms`.
-        histograms: (y, 2) calendar row, and the first of 24 accumulators.
+        fields: (x, 3) number row, the first of four accumulators (sum, number, largest, smallest), the last edge in need of it.
+        histograms: (y, 4) kind mask, calendar row, the first of 24 accumulators, the last edge in need of it.
         pairs: (64, 64) int16: accumulator of the transition from one kind to another; -1 for none.
-        edges: (e, 5) far edge; the copies, and the merges, from and to, that are made where a walk crosses it.
+        edges: (e, 6) far edge; the copies, and the merges, from and to, that are made there; a mask of the kinds with `fields`
+            needed there or further on.
         copies: (c, 2) of sweeps: accumulator, slot; of groups: statistic, register; of sessions: statistic, slot.
         merges: (d, 4) of sweeps: COUNT, NEAR or FAR with a mask of kinds, or RANGE with accumulators from and to; then a slot.
         finds: (h, 6) kind mask, coded row, window's start and stop, 1 for the first and 0 for the last, slot.
-        groups: (g, 5) coded row, kind mask, near edge, edges from and to.
+        groups: (g, 6) coded row, kind mask, near edge, edges from and to, 1 if only the number of values is asked.
         sessions: (n, 5) kind mask, gap, near edge, edges from and to.
         waits: (n, 9) for gaps: kind mask, row of days or -1, window's start and stop, slots of number, total, longest and
             twice the median (-1 where not wanted), register of the deviation (or -1).
@@ -49,11 +52,11 @@ class Tables(NamedTuple):
 
     sizes: np.ndarray
     calendar: np.ndarray
+    instants: np.ndarray
     start: np.ndarray
     sweeps: np.ndarray
     field_bounds: np.ndarray
     fields: np.ndarray
-    histogram_bounds: np.ndarray
     histograms: np.ndarray
     pairs: np.ndarray
     edges: np.ndarray
@@ -74,14 +77,23 @@ class _Layout:
     """Arrays in the making."""
 
     forward: bool
+    instants: dict[int, int] = field(default_factory=dict)
     start: list[int] = field(default_factory=list)
     sweeps: list[tuple[int, ...]] = field(default_factory=list)
-    fields: list[list[tuple[int, int]]] = field(default_factory=list)  # one list a (sweep, kind)
-    histograms: list[list[tuple[int, int]]] = field(default_factory=list)
+    fields: list[list[tuple[int, int, int]]] = field(default_factory=list)  # one list a (sweep, kind)
+    histograms: list[tuple[int, int, int, int]] = field(default_factory=list)
     pairs: np.ndarray = field(default_factory=lambda: np.full((PLACES, PLACES), -1, np.int16))
     edges: list[tuple[int, ...]] = field(default_factory=list)
     copies: list[tuple[int, int]] = field(default_factory=list)
     merges: list[tuple[int, ...]] = field(default_factory=list)
+
+    def at(self, instant: int) -> int:
+        """The place of an edge among the instants."""
+        return self.instants.setdefault(instant, len(self.instants))
+
+    def within(self, rows: Iterable[Sequence[int]], first: int) -> list[tuple[int, ...]]:
+        """Rows whose columns `first` and the next are a window's start and stop, as places."""
+        return [(*row[:first], self.at(row[first]), self.at(row[first + 1]), *row[first + 2 :]) for row in rows]
 
     def walk(self, walk: Walk) -> tuple[int, int]:
         """Edges of a group or of sessions: from and to."""
@@ -89,30 +101,16 @@ class _Layout:
         for far in sorted(walk, reverse=not self.forward):
             before = len(self.copies)
             self.copies += [(what, to) for (what,), to in walk[far].items()]
-            self.edges.append((far, before, len(self.copies), len(self.merges), len(self.merges)))
+            self.edges.append((self.at(far), before, len(self.copies), len(self.merges), len(self.merges), 0))
         return first, len(self.edges)
 
     def sweep(self, near: int, walk: Walk) -> None:
         """Accumulators and edges of a sweep."""
-        start = [0] * (PLACES + 1)
-        placed: dict[Key, int] = {}
-        fields: list[list[tuple[int, int]]] = [[] for _ in range(PLACES)]
-        histograms: list[list[tuple[int, int]]] = [[] for _ in range(PLACES)]
-        for what, mask, *rest in sorted({key for copies in walk.values() for key in copies}):
-            if what == PAIR:
-                self.pairs[mask, rest[0]] = placed[PAIR, mask, rest[0]] = len(start)
-                start.append(0)
-            elif what in (SUM, NUMBER, MAX, MIN, RANGE):
-                key = (what if what == RANGE else SUM, mask, rest[0])
-                if key in placed:
-                    continue
-                placed[key] = len(start)
-                start += [0] * HOURS if what == RANGE else [0, 0, NULL, NULL]
-                for kind in range(PLACES):
-                    if mask >> kind & 1:
-                        (histograms if what == RANGE else fields)[kind].append((rest[0], placed[key]))
-        first = len(self.edges)
-        for far in sorted(walk, reverse=not self.forward):
+        first, begin, histograms, base = len(self.edges), len(self.start), len(self.histograms), len(self.fields)
+        fars = sorted(walk, reverse=not self.forward)
+        last = {key: first + place for place, far in enumerate(fars) for key in walk[far]}
+        placed = self._accumulate(last)
+        for far in fars:
             copies, merges = len(self.copies), len(self.merges)
             for (what, mask, *rest), slot in walk[far].items():
                 if what == PAIR:
@@ -120,20 +118,49 @@ class _Layout:
                 elif what in (SUM, NUMBER, MAX, MIN):
                     self.copies.append((placed[SUM, mask, rest[0]] + what - SUM, slot))
                 elif what == RANGE:
-                    base = placed[what, mask, rest[0]]
-                    self.merges.append((what, base + rest[1], base + rest[2], slot))
+                    start = placed[what, mask, rest[0]]
+                    self.merges.append((what, start + rest[1], start + rest[2], slot))
                 elif what == COUNT and mask == -1:
                     self.copies.append((TOTAL, slot))
                 elif what == COUNT and mask.bit_count() == 1:
                     self.copies.append((mask.bit_length() - 1, slot))
                 else:
                     self.merges.append((what, mask, 0, slot))
-            self.edges.append((far, copies, len(self.copies), merges, len(self.merges)))
+            needed = [
+                kind for kind, rows in enumerate(self.fields[base:]) if any(row[2] >= len(self.edges) for row in rows)
+            ]
+            kinds = sum(1 << kind for kind in needed if kind < PLACES - 1)
+            self.edges.append((self.at(far), copies, len(self.copies), merges, len(self.merges), kinds))
         paired = int(any(key[0] == PAIR for key in placed))
-        self.sweeps.append((near, first, len(self.edges), len(self.start), len(self.start) + len(start), paired))
+        ranges = (first, len(self.edges), begin, len(self.start), histograms, len(self.histograms))
+        self.sweeps.append((self.at(near), *ranges, base, paired))
+
+    def _accumulate(self, last: Mapping[Key, int]) -> dict[Key, int]:
+        """Accumulators for all that a sweep copies out beyond kinds and total, and where they are."""
+        start = [0] * (PLACES + 1)
+        placed: dict[Key, int] = {}
+        fields: list[list[tuple[int, int, int]]] = [[] for _ in range(PLACES)]
+        for what, mask, *rest in sorted(last):
+            group = SUM if what in (SUM, NUMBER, MAX, MIN) else what
+            if group not in (PAIR, RANGE, SUM) or (group, mask, rest[0]) in placed:
+                continue
+            placed[group, mask, rest[0]] = here = len(start)
+            same = (what,) if group != SUM else (SUM, NUMBER, MAX, MIN)
+            until = max(edge for key, edge in last.items() if key[0] in same and key[1:3] == (mask, rest[0]))
+            if group == PAIR:
+                self.pairs[mask, rest[0]] = here
+                start.append(0)
+            elif group == RANGE:
+                self.histograms.append((mask, rest[0], here, until))
+                start += [0] * HOURS
+            else:
+                start += [0, 0, NULL, NULL]
+                for kind in range(PLACES):
+                    if mask >> kind & 1:
+                        fields[kind].append((rest[0], here, until))
         self.start += start
         self.fields += fields
-        self.histograms += histograms
+        return placed
 
 
 def tables_of(low: Lowering, columns: list[int]) -> Tables:
@@ -141,29 +168,41 @@ def tables_of(low: Lowering, columns: list[int]) -> Tables:
     made = _Layout(low.forward)
     for near, walk in low.sweeps.items():
         made.sweep(near, walk)
-    groups = [(*key, *made.walk(walk)) for key, walk in low.groups.items()]
-    sessions = [(*key, *made.walk(walk)) for key, walk in low.sessions.items()]
+    groups = [
+        (
+            row,
+            mask,
+            made.at(near),
+            *made.walk(walk),
+            int({key for copies in walk.values() for key in copies} == {(DISTINCT,)}),
+        )
+        for (row, mask, near), walk in low.groups.items()
+    ]
+    sessions = [(mask, gap, made.at(near), *made.walk(walk)) for (mask, gap, near), walk in low.sessions.items()]
+    finds = made.within(low.finds, 2)
+    waits = made.within([(*key, *(places.get(name, -1) for name in GAPS)) for key, places in low.gaps.items()], 2)
+    abandoned = made.within(low.abandoned, 3)
     n_accumulators = max((sweep[4] - sweep[3] for sweep in made.sweeps), default=0)
     # Equal operations side by side, so that the processor foresees them; what reads registers stays behind, in its order.
     order = sorted(range(len(low.steps)), key=lambda place: (min(low.steps[place][0], RATIO), place))
     return Tables(
         sizes=_ints((1 if low.forward else -1, low.retention, n_accumulators, low.n_slots, low.n_registers)),
         calendar=_ints([low.rows.get(name, -1) for name in ("day", "hour", "weekday")]),
+        instants=_ints(list(made.instants)),
         start=_ints(made.start),
-        sweeps=_ints(made.sweeps, 6),
-        field_bounds=_bounds(made.fields),
-        fields=_ints([row for rows in made.fields for row in rows], 2),
-        histogram_bounds=_bounds(made.histograms),
-        histograms=_ints([row for rows in made.histograms for row in rows], 2),
+        sweeps=_ints(made.sweeps, 9),
+        field_bounds=_ints(np.cumsum([0, *(len(rows) for rows in made.fields)])),
+        fields=_ints([row for rows in made.fields for row in rows], 3),
+        histograms=_ints(made.histograms, 4),
         pairs=_frozen(made.pairs),
-        edges=_ints(made.edges, 5),
+        edges=_ints(made.edges, 6),
         copies=_ints(made.copies, 2),
         merges=_ints(made.merges, 4),
-        finds=_ints(low.finds, 6),
-        groups=_ints(groups, 5),
+        finds=_ints(finds, 6),
+        groups=_ints(groups, 6),
         sessions=_ints(sessions, 5),
-        waits=_ints([(*key, *(places.get(name, -1) for name in GAPS)) for key, places in low.gaps.items()], 9),
-        abandoned=_ints(low.abandoned, 6),
+        waits=_ints(waits, 9),
+        abandoned=_ints(abandoned, 6),
         steps=_ints([low.steps[place] for place in order], 6),
         scales=_frozen(np.array([low.scales[place] for place in order], np.float64).reshape(-1, 2)),
         columns=_ints(columns),
@@ -186,13 +225,9 @@ def pack(tables: Tables) -> tuple[np.ndarray, np.ndarray]:
     return _frozen(memory), _frozen(shapes)
 
 
-def _ints(values: Sequence[object], width: int | None = None) -> np.ndarray:
+def _ints(values: Sequence[object] | np.ndarray, width: int | None = None) -> np.ndarray:
     array = np.array(values, np.int64)
     return _frozen(array if width is None else array.reshape(-1, width))
-
-
-def _bounds(lists: Sequence[Sequence[object]]) -> np.ndarray:
-    return _frozen(np.cumsum([0, *(len(part) for part in lists)], dtype=np.int64))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ may share a folder. `NUMBA_DISABLE_JIT=1` runs the same functions in the interpr
 import ctypes
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -31,6 +32,8 @@ ENTRIES: Final = {
     "gather": ("kernel_texts", "gather"),
 }
 """The module and function behind each entry."""
+REFERENCE: Final = re.compile(r"^\s*(tail )?call void @NRT_(inc|dec)ref\(.*\n", re.MULTILINE)
+"""A count of references kept to an array: ours own no memory, and such calls were a third of a row's time."""
 FUNCTION: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 RUNTIME: Final = ("NRT_", "numba_")
 """Beginnings of the names of numba's runtime, which its code calls where it raises or frees. Ours does neither, and holds
@@ -112,8 +115,15 @@ def _compile(llvm: Any, machine: Any) -> tuple[list[str], bytes]:
     whole = llvm.parse_assembly("")
     for name in ENTRIES:
         function = entries.ENTRIES[name]
-        text = function.inspect_llvm().replace(f'"{function.native_name}"', f'"{_symbol(name)}"')
-        whole.link_in(llvm.parse_assembly(text.replace(f"@{function.native_name}(", f"@{_symbol(name)}(")))
+        text = REFERENCE.sub("", function.inspect_llvm().replace(f"@{function.native_name}(", f"@{_symbol(name)}("))
+        whole.link_in(llvm.parse_assembly(text))
+    for function in whole.functions:
+        if not function.is_declaration and function.name not in map(_symbol, ENTRIES):
+            function.linkage = "internal"  # so that a function called once becomes part of its caller
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    llvm.create_pass_builder(machine, options).getModulePassManager().run(
+        whole, llvm.create_pass_builder(machine, options)
+    )
     needed = [f.name for f in whole.functions if f.is_declaration and f.name.startswith(RUNTIME)]
     return needed, machine.emit_object(whole)
 

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from math import prod
 from typing import Final, TypeVar
 
 import numpy as np
@@ -92,16 +94,17 @@ def _calendar(program: Program, offsets: np.ndarray, ts: np.ndarray, coded: np.n
 
 def _answer(program: Program, arrays: tuple[np.ndarray, ...], longest: int, first: int, last: int) -> None:
     _, _, n_accumulators, n_slots, n_registers = program.tables.sizes.tolist()
-    n_codes, n_columns = max(longest, MIN_CODES), len(program.names)
-    shapes = ((n_accumulators,), (3, 64), (n_slots,), (n_registers,), (4, n_codes), (BLOCK + 1, n_columns))
+    n_instants, n_codes, n_columns = len(program.tables.instants), max(longest, MIN_CODES) + 1, len(program.names)
+    flat = (n_instants, n_accumulators, (3, 64), n_slots, n_registers, (4, n_codes), (BLOCK + 1, n_columns))
+    shapes = [shape if isinstance(shape, tuple) else (shape,) for shape in flat]
     if native.interpreted():
-        scratch = [np.empty(shape, np.float64 if place in (3, 5) else np.int64) for place, shape in enumerate(shapes)]
+        scratch = [np.empty(shape, np.float64 if place in (4, 6) else np.int64) for place, shape in enumerate(shapes)]
         native.call("run", (*program.tables, *arrays, *scratch), first, last)
         return
     # Tables and scratch each lie in one piece of memory, so that few addresses have to be asked for.
-    sizes = [n_accumulators, 192, n_slots, n_registers, 4 * n_codes]
-    scratch_rows = [(8 * sum(sizes[:place]), shape[0], shape[-1]) for place, shape in enumerate(shapes)]
-    memory = np.empty(sum(sizes) + (BLOCK + 1) * n_columns, np.int64)
+    ends = list(accumulate(prod(shape) for shape in shapes))
+    scratch_rows = [(8 * end - 8 * prod(shape), shape[0], shape[-1]) for end, shape in zip(ends, shapes, strict=True)]
+    memory = np.empty(ends[-1], np.int64)
     rows = np.concatenate([program.shapes, native.rows_of(arrays), np.array(scratch_rows, np.int64)])
     rows[: len(program.shapes), 0] += native.address(program.memory)
     rows[-len(shapes) :, 0] += native.address(memory)

@@ -161,7 +161,7 @@ def gaps(q: ask.Gaps, events: list[dict], zone: ZoneInfo) -> float:
     times = [e["ts"] for e in events]
     between = [b - a for a, b in pairwise(times)]
     if q.statistic == "deviation":
-        return statistics.pstdev([gap / DAY for gap in between]) if len(between) >= 2 else math.nan
+        return statistics.pstdev(between) / DAY if len(between) >= 2 else math.nan
     if not between:
         return math.nan
     if q.statistic == "mean":

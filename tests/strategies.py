@@ -215,6 +215,8 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
         "days": ask.Distinct("day", (), ask.back(7)),
         "hours": ask.Entropy("hour", (), ask.back(7)),
         "late": ask.Share("hour", 2, 3, (), ask.back(7)),
+        "night": ask.Share("hour", 23, 24, (), ask.back(7)),
+        "any": ask.Share("hour", 0, 24, (), ask.back(7)),
         **{of: ask.Gaps((), of, ask.back(7), distinct_days=True) for of in ("mean", "median", "max")},
     }
     at = instant("UTC", 2025, 6, 15)
@@ -238,10 +240,28 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     twice = shop_of(
         "UTC", at, *({"ts": at - n * DAY, "key_hi": 7, "arrived_at": at - n * HOUR, "value": n} for n in (1, 2, 3))
     )
-    same_time = shop_of("UTC", at, *({"ts": at - DAY, "key_hi": key, "item": f"key {key}"} for key in (1, 3, -2)))
+    same_time = shop_of(
+        "UTC", at, *({"ts": at - DAY, "key_hi": key, "item": f"key {key}", "category": "a"} for key in (1, 3, -2))
+    )
     money = shop_of("UTC", at, *({"ts": at - n * DAY, "value": value} for n, value in enumerate((5, None, 2, 9), 1)))
     old = shop_of("UTC", at, {"ts": at - 25 * DAY, "item": "old"}, {"ts": at - DAY, "item": "new"}, retention_days=20)
+    hidden = shop_of(
+        "UTC",
+        at,
+        {"ts": at - HOUR},
+        {"ts": at - HOUR + 1, "kind": "cart", "arrived_at": at},
+        {"ts": at - HOUR + 2},
+        {"ts": at - HOUR + 3},
+    )
+    unseen = {
+        "past it": ask.Transition("view", "view", ask.back(1)),
+        "from it": ask.Transition("cart", "view", ask.back(1)),
+    }
+    at_last = shop_of("UTC", at, {"ts": at - 60 * SECOND}, {"ts": at})
     return [
+        (hidden, unseen),
+        (at_last, {"so far": ask.Sessions("mean_events", (), ask.back(1))}),
+        (same_time, {"one": ask.Distinct("category", (), ask.back(7)), "all": ask.Distinct("item", (), ask.back(7))}),
         (moments, {"past": ask.Count((), ask.back(1))}),
         (moments, {"future": ask.Count((), ask.ahead(1))}),
         (late, {"arrived": ask.Count((), ask.back(7))}),

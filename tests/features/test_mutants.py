@@ -27,18 +27,18 @@ MUTANTS = {
     ),
     "a window's first instant is left out": (
         "places.py",
-        "return now < limit if step < 0",
-        "return now <= limit if step < 0",
+        "ts[low + half] < instant",
+        "ts[low + half] <= instant",
     ),
     "a forward window's end is let in": (
-        "places.py",
-        "else now >= limit",
-        "else now > limit",
+        "kernel.py",
+        "t + instants[i])",
+        "t + instants[i] + (step > 0) * (instants[i] > 0))",
     ),
     "a near edge is off by one": (
         "kernel_groups.py",
-        "inner = place(ts, low, high, t + near)",
-        "inner = place(ts, low, high, t + near + 1)",
+        "here = bounds[what[2]]",
+        "here = bounds[what[2]] - 1",
     ),
     "retention is ignored": (
         "kernel.py",
@@ -57,8 +57,8 @@ MUTANTS = {
     ),
     "arrival at the cutoff counts": (
         "kernel_sweep.py",
-        "if late and arrived[e] >= t:",
-        "if late and arrived[e] > t:",
+        "if not (late and arrived[e] >= t):\n            k =",
+        "if not (late and arrived[e] > t):\n            k =",
     ),
     "targets wait for arrival": (
         "kernel.py",
@@ -97,18 +97,38 @@ MUTANTS = {
     ),
     "transitions cross sessions": (
         "kernel_sweep.py",
-        "known - now < SESSION_GAP",
-        "known - now <= SESSION_GAP",
+        "ts[e] - ts[before] < SESSION_GAP",
+        "ts[e] - ts[before] <= SESSION_GAP",
     ),
-    "the earlier event decides a transition's window": (
+    "a transition's earlier event must lie in the window": (
         "kernel_sweep.py",
-        "if paired and step < 0:\n",
-        "if paired and step < 0 and not beyond(now, limit, step):\n",
+        "if before >= low and",
+        "if before >= begin and",
+    ),
+    "a transition may come from what had not arrived": (
+        "kernel_sweep.py",
+        "while late and before >= low",
+        "while False and before >= low",
     ),
     "null counts": (
         "kernel_sweep.py",
-        "if number != NULL:",
-        "if number != 1:",
+        "if number != NULL and",
+        "if number != 1 and",
+    ),
+    "a field is dropped an edge too early": (
+        "kernel_sweep.py",
+        "fields[f, 2] >= edge",
+        "fields[f, 2] > edge",
+    ),
+    "hours are dropped an edge too early": (
+        "kernel_sweep.py",
+        "histograms[h, 3] >= edge",
+        "histograms[h, 3] > edge",
+    ),
+    "a value met again is a new one": (
+        "kernel_groups.py",
+        "n_met += 1 - counts[code]",
+        "n_met += 1",
     ),
     "a purchase must come after the cart": (
         "kernel_groups.py",

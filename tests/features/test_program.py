@@ -38,7 +38,7 @@ def test_equal_questions_are_asked_once():
 
 def test_windows_beyond_retention_are_cut_to_it():
     tables = program(a=Distinct("item", (), back(500)), b=Distinct("item", (), back(400))).tables
-    assert tables.edges[:, 0].tolist() == [-400 * DAY]
+    assert tables.instants[tables.edges[:, 0]].tolist() == [-400 * DAY]
 
 
 def test_fields_and_texts_are_those_that_are_read():
