@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import native
+from .carry import Carry
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
 
 
@@ -40,6 +41,7 @@ class Histories:
         key_lo: (m,) int64, second half, likewise.
         numbers: Field to (m,) int64, `NULL` for null; a field that was not asked for is absent.
         coded: Field to its codes, likewise.
+        carry: What lies before these events; None where nothing was cut off.
     """
 
     users: pa.Array
@@ -51,6 +53,7 @@ class Histories:
     key_lo: np.ndarray
     numbers: dict[str, np.ndarray]
     coded: dict[str, Codes]
+    carry: Carry | None = None
 
     def __len__(self) -> int:
         return len(self.users)
