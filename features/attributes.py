@@ -1,38 +1,43 @@
-"""The users and items tables: what is known of a person from a moment on, and of an item."""
+"""The users and items tables, and a shop's own tables of attributes: what is known of a person from a moment on, or of an item."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import delta
-from .delta import Part
+from .dated import Dated, from_rows
+from .delta import Part, Snapshot
 from .errors import InputError
 from .hashing import bucket_of
 from .schema import ITEMS, USERS
 from .workspace import Workspace
 
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 BUCKETED: Final = pa.schema([pa.field("bucket", pa.int32(), nullable=False), *USERS])
 """The users table as stored, partitioned by the bucket of the person."""
 
 
-def put_users(workspace: Workspace, rows: pa.Table) -> int:
+def put_users(workspace: Workspace, rows: pa.Table, table: str = "users") -> int:
     """Add rows of the `USERS` schema, or correct those of the same (user_id, valid_from); the caller holds the writer's lock.
 
     Args:
         workspace: Whose.
         rows: `valid_from` and `attributes` may be absent; of equal keys the last row counts.
+        table: The users table, or one of the shop's own.
 
     Returns:
         Number of rows that were new or other than before; 0 leaves the table as it is.
     """
     rows = _conform(rows, USERS)
     bucket = bucket_of(rows["user_id"], workspace.facts.buckets)
-    return _put(workspace.users, BUCKETED, rows, bucket, ["user_id", "valid_from"])
+    return _put(path_of(workspace, table), BUCKETED, rows, bucket, ["user_id", "valid_from"])
 
 
 def put_items(workspace: Workspace, rows: pa.Table) -> int:
@@ -41,9 +46,64 @@ def put_items(workspace: Workspace, rows: pa.Table) -> int:
     return _put(workspace.items, ITEMS, rows, np.full(len(rows), -1, np.int32), ["item"])
 
 
-def users(workspace: Workspace) -> pa.Table:
-    """The users table, sorted by (user_id, valid_from) within a bucket."""
-    return _read(delta.snapshot(workspace.users).parts, USERS)
+def users(workspace: Workspace, table: str = "users") -> pa.Table:
+    """The users table, or one of the shop's own, sorted by (user_id, valid_from) within a bucket."""
+    return _read(delta.snapshot(path_of(workspace, table)).parts, USERS)
+
+
+def path_of(workspace: Workspace, table: str) -> Path:
+    """The Delta table of a table of attributes."""
+    return workspace.users if table == "users" else workspace.attributes / table
+
+
+def tables(workspace: Workspace) -> tuple[str, ...]:
+    """The tables of attributes that there are: `users`, whether or not it has rows, then the shop's own by name."""
+    own = sorted(path.parent.name for path in workspace.attributes.glob("*/_delta_log"))
+    return ("users", *own)
+
+
+def check_name(table: str) -> str:
+    """The name of a table of the shop's own.
+
+    Raises:
+        InputError: It is none.
+    """
+    if table == "users" or not NAME.fullmatch(table):
+        raise InputError(
+            f"{table!r} is not a name for a table of attributes. Use 1 to 63 small letters, digits and '_', a letter first, and "
+            "not 'users', which is the users table of a format."
+        )
+    return table
+
+
+def own_tables(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Table to its numbers of `rows` and `users`, and the `fields` that its rows give; empty tables left out."""
+    found = {}
+    for table in tables(workspace):
+        rows = users(workspace, table)
+        if len(rows):
+            texts = pc.unique(rows["attributes"]).to_pylist()
+            found[table] = {
+                "rows": len(rows),
+                "users": len(pc.unique(rows["user_id"])),
+                "fields": sorted({field for text in texts for field in orjson.loads(text)}),
+            }
+    return found
+
+
+def known(snapshots: Mapping[str, Snapshot], n_buckets: int, persons: pa.Array) -> dict[str, Dated]:
+    """What tables of attributes say of persons.
+
+    Args:
+        snapshots: Table to a snapshot of it.
+        n_buckets: Of the workspace.
+        persons: (n,) ids, nobody twice.
+    """
+    buckets = set(np.unique(bucket_of(persons, n_buckets)).tolist()) if len(persons) else set()
+    return {
+        table: from_rows(persons, _read([part for part in snapshot.parts if part.bucket in buckets], USERS))
+        for table, snapshot in snapshots.items()
+    }
 
 
 def items(workspace: Workspace) -> pa.Table:

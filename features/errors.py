@@ -9,6 +9,7 @@
     │   ├── TooLittleDataError         too_little_data    2   422   the data cannot answer the question
     │   ├── DamagedError               damaged            2   409   a bundle or workspace fails its digests
     │   ├── FormatError                unknown_format     2   409   written by a version that this one cannot read
+    │   ├── FunctionError              bad_function       2   409   a feature's Python function is absent, other, or failed
     │   ├── BusyError                  busy               2   409   another writer, or a port in use
     │   └── TooLargeError              too_large          2   413   beyond a stated limit
     └── InternalError                  internal           1   500   a fault of ours
@@ -84,6 +85,13 @@ class FormatError(UserError):
     """Written in a format that this version cannot read."""
 
     code = "unknown_format"
+    http_status = 409
+
+
+class FunctionError(UserError):
+    """A feature's Python function is not there, is another than a model was trained with, or failed."""
+
+    code = "bad_function"
     http_status = 409
 
 

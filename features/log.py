@@ -5,7 +5,7 @@ does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -53,11 +53,13 @@ class EventLog:
         self.workspace = workspace
         self._events: Snapshot | None = None
         self._histories: Snapshot | None = None
+        self._tables: dict[str, Snapshot] = {}
 
     def refresh(self) -> "EventLog":
         """Take a new snapshot."""
         self._histories = delta.snapshot(self.workspace.histories)  # first: what it covers is then among the events
         self._events = delta.snapshot(self.workspace.events)
+        self._tables = {}
         return self
 
     @property
@@ -244,9 +246,25 @@ class EventLog:
         self.refresh()
         return done
 
-    def put_users(self, rows: pa.Table) -> int:
-        """Add or correct rows of the users table; the number of rows that were new or other than before."""
-        return attributes.put_users(self.workspace, rows)
+    def informed(self, histories: Histories, tables: Collection[str]) -> Histories:
+        """The histories with what these tables of attributes say of their persons; as they are where no table is asked for.
+
+        Args:
+            histories: Nobody twice.
+            tables: Names; one that is not there says nothing of anybody.
+        """
+        if not tables:
+            return histories
+        for table in tables:
+            if table not in self._tables:
+                self._tables[table] = delta.snapshot(attributes.path_of(self.workspace, table))
+        asked = {table: self._tables[table] for table in sorted(tables)}
+        found = attributes.known(asked, self.workspace.facts.buckets, histories.users)
+        return replace(histories, attributes=found)
+
+    def put_users(self, rows: pa.Table, table: str = "users") -> int:
+        """Add or correct rows of the users table, or one of the shop's own; the number of those that were new or other."""
+        return attributes.put_users(self.workspace, rows, table)
 
     def put_items(self, rows: pa.Table) -> int:
         """Add or correct rows of the items table; the number of rows that were new or other than before."""

@@ -67,6 +67,16 @@ class Workspace:
         return self.home / "log" / "users"
 
     @property
+    def attributes(self) -> Path:
+        """One Delta table a table of attributes of the shop's own."""
+        return self.home / "log" / "attributes"
+
+    @property
+    def features(self) -> Path:
+        """The shop's own features: catalogues in TOML, and Python functions."""
+        return self.home / "features"
+
+    @property
     def items(self) -> Path:
         """The Delta table of items."""
         return self.home / "log" / "items"
