@@ -255,6 +255,28 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribute:
+    """What a table of attributes says of the person at the cutoff: of the rows with `valid_from <= t` (null: always), the latest
+    that gives the field. A number is NaN for nothing and for what is no number; a text is null for nothing."""
+
+    field: str
+    table: str = "users"
+    type: Literal["number", "text"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The number that a Python function of the workspace gives for a history as it is seen; NaN where it gives None.
+
+    `digest` is the SHA-256 of the function's source file, `reads` are the fields that it is given beside ts and kind.
+    """
+
+    name: str
+    digest: str
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ratio:
     """`numerator / denominator`."""
 
@@ -274,13 +296,22 @@ Elementary = (
     Count | Sum | Mean | Max | Min | Distinct | TopShare | Entropy | Repeat | Share | Favorite | First | Last | Age
     | Tenure | Until | Gaps | Sessions | Abandoned | Transition
 )  # fmt: skip
-Feature = Elementary | Ratio | Trend
+Outside = Attribute | Function
+"""What the kernel does not answer: it stands alone, never in a Ratio."""
+Feature = Elementary | Outside | Ratio | Trend
 CATEGORICAL = (Favorite, First, Last)
-"""Features whose answer is a text."""
+"""Features of events whose answer is a text."""
+
+
+def is_text(feature: Feature) -> bool:
+    """Is the answer a text?"""
+    return isinstance(feature, CATEGORICAL) or (isinstance(feature, Attribute) and feature.type == "text")
 
 
 def parts(feature: Feature) -> tuple[Elementary, ...]:
-    """The elementary questions that a feature is made of, in order."""
+    """The elementary questions that a feature is made of, in order; none of one that the kernel does not answer."""
+    if isinstance(feature, Outside):
+        return ()
     if isinstance(feature, Ratio):
         return (*parts(feature.numerator), *parts(feature.denominator))
     if isinstance(feature, Trend):
@@ -294,7 +325,7 @@ def is_forward(feature: Feature) -> bool:
     Raises:
         SpecError: It looks both ways.
     """
-    ways = {getattr(part, "window", ALL_BACK).forward for part in parts(feature)}
+    ways = {getattr(part, "window", ALL_BACK).forward for part in parts(feature)} or {False}
     if len(ways) > 1:
         raise SpecError(f"{feature} mixes backward and forward windows: a feature looks back, a target forward.")
     return ways.pop()

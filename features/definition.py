@@ -3,6 +3,8 @@
     { ask = "count", kinds = ["view"], window = "7d" }
     { ask = "sum", field = "value", kinds = ["purchase"], window = "90d" }
     { ask = "age", kinds = ["purchase"] }
+    { ask = "attribute", field = "city", type = "text" }
+    { ask = "attribute", field = "points", table = "loyalty" }
     { ask = "ratio", numerator = {…}, denominator = {…} }
 
 `ask` is a dataclass of `algebra.py` in snake case, the other keys are its fields; `kinds` may be left out and means every
@@ -19,8 +21,9 @@ from functools import cache
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from . import algebra
-from .algebra import ALL_BACK, Elementary, Feature, Ratio, Trend, Window
+from .algebra import ALL_BACK, Elementary, Feature, Outside, Ratio, Trend, Window
 from .errors import InputError, SpecError, did_you_mean
+from .events import CODED_FIELDS, NUMBER_FIELDS
 from .instants import parse_span
 
 
@@ -28,7 +31,9 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-QUESTIONS: Final[dict[str, type]] = {_snake(cls.__name__): cls for cls in (*get_args(Elementary), Ratio, Trend)}
+QUESTIONS: Final[dict[str, type]] = {
+    _snake(cls.__name__): cls for cls in (*get_args(Elementary), *get_args(Outside), Ratio, Trend)
+}
 """What can be asked, by the word that asks it."""
 
 
@@ -67,6 +72,13 @@ def _kinds(value: object) -> tuple[str, ...]:
     if isinstance(value, list | tuple) and all(isinstance(kind, str) and kind for kind in value):
         return tuple(sorted(set(value)))
     raise SpecError(f"{value!r} is not a list of event kinds. Write, for example, ['view', 'click'].")
+
+
+def _reads(value: object) -> tuple[str, ...]:
+    known = (*NUMBER_FIELDS, *CODED_FIELDS)
+    if isinstance(value, list | tuple):
+        return tuple(name for name in known if name in {_choice(name, known) for name in value})
+    raise SpecError(f"{value!r} is not a list of fields. Known: {', '.join(known)}.")
 
 
 def _whole(value: object) -> int:
@@ -110,7 +122,9 @@ def _part(*allowed: type) -> Callable[[object], Feature]:
     return read
 
 
-NUMERIC: Final = tuple(cls for cls in QUESTIONS.values() if cls not in algebra.CATEGORICAL)
+NUMERIC: Final = tuple(
+    cls for cls in QUESTIONS.values() if cls not in (*algebra.CATEGORICAL, *get_args(algebra.Outside))
+)
 
 
 @cache
@@ -126,6 +140,8 @@ def _reader(cls: type, key: str, hint: Any) -> Callable[[object], Any]:
         return window_of
     if key == "gap":
         return _gap
+    if key == "reads":
+        return _reads
     if cls is Ratio:
         return _part(*NUMERIC)
     if cls is Trend:
@@ -204,6 +220,8 @@ def check(feature: Feature) -> None:
             raise SpecError("Until looks forward: its window must be like '+30d'.")
         if part is not feature and isinstance(part, algebra.CATEGORICAL):
             raise SpecError(f"A ratio needs numbers: {type(part).__name__} answers with a text.")
+    if isinstance(feature, Ratio) and any(isinstance(x, Outside) for x in (feature.numerator, feature.denominator)):
+        raise SpecError("A ratio is of questions to events: an attribute or a function stands alone.")
     algebra.is_forward(feature)
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from . import native
 from .carry import Carry
+from .dated import Dated
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
 
 
@@ -42,6 +43,8 @@ class Histories:
         numbers: Field to (m,) int64, `NULL` for null; a field that was not asked for is absent.
         coded: Field to its codes, likewise.
         carry: What lies before these events; None where nothing was cut off.
+        attributes: Table of attributes to what it says of these persons; a table that was not asked for is absent. None: nothing
+            is known of anybody.
     """
 
     users: pa.Array
@@ -54,6 +57,7 @@ class Histories:
     numbers: dict[str, np.ndarray]
     coded: dict[str, Codes]
     carry: Carry | None = None
+    attributes: dict[str, Dated] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -87,6 +91,7 @@ class Histories:
             key_lo=gather(self.key_lo, starts, offsets) if len(self.key_lo) else self.key_lo,
             numbers={name: gather(column, starts, offsets) for name, column in self.numbers.items()},
             coded=coded,
+            attributes=None if self.attributes is None else {t: d.take(rows) for t, d in self.attributes.items()},
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from . import outside
 from .errors import InternalError, SpecError, did_you_mean
 from .histories import Codes, Histories
 from .program import Program
@@ -141,6 +142,8 @@ def evaluate(
         answers = _texts(brought(histories.coded, field), person, out[places])
         for number, place in enumerate(places):
             texts[program.names[place]] = answers[number * n_rows : (number + 1) * n_rows]
+    if program.outside:
+        texts |= outside.fill(program, histories, person, cutoff, out)
     return Matrix(person, cutoff, program.names, out.T, texts)
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from . import algebra
-from .algebra import Feature
+from . import algebra, functions
+from .algebra import Feature, Outside
 from .definition import check
 from .errors import SpecError, did_you_mean
 from .events import CODED_FIELDS, DAY, NUMBER_FIELDS
+from .functions import Call
 from .layout import Tables, pack, tables_of
 from .lower import Lowering
 from .zones import CALENDAR, transitions
@@ -28,8 +30,10 @@ class Program:
         forward: Does it look at the future?
         numbers: Number fields, in the order of the kernel's rows.
         codes: Coded fields, likewise; rows of the calendar follow them.
-        categorical: Column to the coded field whose text it answers with.
+        categorical: Column to the coded field whose text it answers with, or to `table.field` of an attribute.
         places: The other way round: coded field to the places of its columns.
+        outside: Places of the columns that the kernel leaves to `outside.py`, and what they ask.
+        functions: Those of them that are functions, loaded.
         tables: What the kernel reads.
         memory: (w,) int64, the tables in one piece.
         shapes: (20, 3) int64, where each lies in it, as `layout.pack` says.
@@ -45,6 +49,8 @@ class Program:
     codes: tuple[str, ...]
     categorical: dict[str, str]
     places: dict[str, list[int]]
+    outside: dict[int, Outside]
+    functions: dict[int, Call]
     tables: Tables
     memory: np.ndarray
     shapes: np.ndarray
@@ -52,12 +58,23 @@ class Program:
     @property
     def fields(self) -> frozenset[str]:
         """Number and coded fields that a history must bring."""
-        return frozenset((*self.numbers, *self.codes))
+        return frozenset((*self.numbers, *self.codes)) | self._read
 
     @property
     def texts(self) -> frozenset[str]:
         """Coded fields whose texts a history must bring, beside their codes."""
-        return frozenset(self.places)
+        return frozenset(self.places) | (self._read & set(CODED_FIELDS))
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """Tables of attributes that histories must bring."""
+        return frozenset(asked.table for asked in self.outside.values() if isinstance(asked, algebra.Attribute))
+
+    @property
+    def _read(self) -> frozenset[str]:
+        """Fields that functions are given."""
+        functions = (asked for asked in self.outside.values() if isinstance(asked, algebra.Function))
+        return frozenset(field for function in functions for field in function.reads)
 
     @property
     def zone(self) -> tuple[np.ndarray, np.ndarray]:
@@ -66,14 +83,27 @@ class Program:
 
 
 def compile_program(
-    features: Mapping[str, Feature], *, kinds: tuple[str, ...], retention_days: int, timezone: str
+    features: Mapping[str, Feature],
+    *,
+    kinds: tuple[str, ...],
+    retention_days: int,
+    timezone: str,
+    sources: Path | None = None,
 ) -> Program:
     """Compile features, all backward or all forward, for histories of these kinds.
 
     Equal questions are asked once, whatever features they stand in.
 
+    Args:
+        features: The questions by name.
+        kinds: The workspace's.
+        retention_days: The workspace's.
+        timezone: The shop's.
+        sources: The folder of the workspace's Python functions; loaded only where a feature is one.
+
     Raises:
         SpecError: An unknown kind, a question that makes no sense, or backward and forward windows together.
+        FunctionError: A function's file is not there, or is another.
     """
     ways = {}
     for name, feature in features.items():
@@ -99,7 +129,13 @@ def compile_program(
     codes = tuple(field for field in CODED_FIELDS if field in asked)
     rows = {field: row for row, field in enumerate((*codes, *(field for field in CALENDAR if field in asked)))}
     lowering = Lowering(kinds, retention_days * DAY, forward, {field: row for row, field in enumerate(numbers)}, rows)
-    tables = tables_of(lowering, [lowering.register(feature) for feature in features.values()])
+    outside = {place: asked for place, asked in enumerate(features.values()) if isinstance(asked, Outside)}
+    inside = (feature for feature in features.values() if not isinstance(feature, Outside))
+    columns = [lowering.register(feature) for feature in inside]
+    lowering.n_registers = max(lowering.n_registers, 1)  # any register stands in the columns of `outside`
+    for place in outside:
+        columns.insert(place, 0)
+    tables = tables_of(lowering, columns)
     memory, shapes = pack(tables)
     places: dict[str, list[int]] = {}
     for place, feature in enumerate(features.values()):
@@ -114,12 +150,24 @@ def compile_program(
         forward=forward,
         numbers=numbers,
         codes=codes,
-        categorical={name: f.field for name, f in features.items() if isinstance(f, algebra.CATEGORICAL)},
+        categorical={name: _named(feature) for name, feature in features.items() if algebra.is_text(feature)},
         places=places,
+        outside=outside,
+        functions={
+            place: functions.load(sources, asked) for place, asked in outside.items() if isinstance(asked, algebra.Function)
+        },
         tables=tables,
         memory=memory,
         shapes=shapes,
     )
+
+
+def _named(feature: Feature) -> str:
+    """What a text is one of."""
+    if isinstance(feature, algebra.Attribute):
+        return f"{feature.table}.{feature.field}"
+    assert isinstance(feature, algebra.CATEGORICAL)
+    return feature.field
 
 
 def _check_kinds(feature: Feature, kinds: tuple[str, ...]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pyarrow as pa
 
+from . import dated
+from .dated import Dated
 from .errors import InternalError
 from .histories import Codes, Histories, bounds_of, localise, sort_events, unique_events
 
@@ -68,6 +70,7 @@ def union(parts: Sequence[Histories]) -> Histories:
             name: _recode([part.coded[name] for part in parts], parts, order, offsets)
             for name in _shared(parts, "coded")
         },
+        attributes=_known(parts, owner),
     )
 
 
@@ -87,6 +90,7 @@ def thin(histories: Histories, texts: Collection[str], keys: bool) -> Histories:
             name: field if name in texts else Codes(field.codes, field.offsets, pa.array([], pa.string()))
             for name, field in histories.coded.items()
         },
+        attributes=histories.attributes,
     )
 
 
@@ -106,7 +110,16 @@ def concatenate(parts: Sequence[Histories]) -> Histories:
         key_lo=np.concatenate([part.key_lo for part in parts]) if keys else none,
         numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in _shared(parts, "numbers")},
         coded={name: _chain([part.coded[name] for part in parts]) for name in _shared(parts, "coded")},
+        attributes=dated.concatenate([(len(part), part.attributes) for part in parts]),
     )
+
+
+def _known(parts: Sequence[Histories], owner: np.ndarray) -> dict[str, Dated] | None:
+    """What is known of merged persons: what any part knows."""
+    known = dated.concatenate([(len(part), part.attributes) for part in parts])
+    members = np.argsort(owner, kind="stable")
+    offsets = bounds_of(np.bincount(owner))
+    return known and {table: rows.gathered(offsets, members) for table, rows in known.items()}
 
 
 def _chain(fields: Sequence[Codes]) -> Codes:

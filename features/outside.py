@@ -1,0 +1,171 @@
+"""What the kernel does not answer: attributes as they were known at the cutoff, and Python functions over one history."""
+
+from collections.abc import Iterator
+from math import isfinite, nan
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from . import seen
+from .algebra import Attribute, Function
+from .cells import as_text
+from .dated import Dated, nothing
+from .errors import InternalError
+from .histories import Histories
+from .program import Program
+
+FEW: Final = 64  # rows up to which Arrow's and NumPy's ways take longer to set out than a loop
+
+
+def fill(
+    program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, out: np.ndarray
+) -> dict[str, pa.Array]:
+    """Answer the questions of `program.outside`.
+
+    Args:
+        program: With such questions.
+        histories: n persons' events, with what `program.attributes` say of them.
+        person: (r,) int64 places in `histories`.
+        cutoff: (r,) int64 microseconds UTC.
+        out: (k, r) float64; the rows of these questions are filled in. A text's row holds a code of this call, NaN for null.
+
+    Returns:
+        Text column to its (r,) strings with nulls.
+    """
+    texts: dict[str, pa.Array] = {}
+    for table in program.attributes:
+        asked = {
+            place: question
+            for place, question in program.outside.items()
+            if isinstance(question, Attribute) and question.table == table
+        }
+        rows = _brought(histories, table)
+        for place, answer in zip(asked, as_of(rows, list(asked.values()), person, cutoff), strict=True):
+            if isinstance(answer, pa.Array):
+                texts[program.names[place]] = answer
+                codes = answer.dictionary_encode().indices.cast(pa.float64())
+                out[place] = codes.fill_null(nan).to_numpy(zero_copy_only=False)
+            else:
+                out[place] = answer
+    functions = {place: q for place, q in program.outside.items() if isinstance(q, Function)}
+    if functions:
+        seen.call(program, functions, histories, person, cutoff, out)
+    return texts
+
+
+def as_of(
+    rows: Dated, asked: list[Attribute], person: np.ndarray, cutoff: np.ndarray
+) -> Iterator[np.ndarray | pa.Array]:
+    """What was known at each cutoff: of the rows valid by then, the latest that gives the field.
+
+    Args:
+        rows: Of one table.
+        asked: Questions to that table.
+        person: (r,) int64 places.
+        cutoff: (r,) int64 microseconds UTC.
+
+    Yields:
+        Of each question (r,) float64, NaN for nothing, or (r,) strings, null for nothing.
+    """
+    if not len(rows.valid_from):
+        yield from (
+            pa.nulls(len(person), pa.string()) if q.type == "text" else np.full(len(person), nan) for q in asked
+        )
+    elif len(person) <= FEW:
+        yield from _few(rows, asked, person.tolist(), cutoff.tolist())
+    else:
+        yield from _many(rows, asked, person, cutoff)
+
+
+def number_of(value: Any) -> float:
+    """The number that a JSON value is, NaN where it is none: true and false are 1 and 0, texts are read as decimals.
+
+    >>> [number_of(value) for value in (3, True, " 1.5 ", "1_000", "many", None)]
+    [3.0, 1.0, 1.5, nan, nan, nan]
+    """
+    if isinstance(value, str) and "_" in value:
+        return nan
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return nan
+    return found if isfinite(found) else nan
+
+
+def is_given(value: Any) -> bool:
+    """Is it something? null and the empty text are not, and do not hide what an earlier row says."""
+    return value is not None and value != ""
+
+
+def n_not_numbers(rows: Dated, field: str) -> int:
+    """How many rows give the field something that is no number."""
+    values = (orjson.loads(text).get(field) for text in rows.texts.to_pylist())
+    return sum(is_given(value) and number_of(value) != number_of(value) for value in values)
+
+
+def _few(
+    rows: Dated, asked: list[Attribute], persons: list[int], cutoffs: list[int]
+) -> Iterator[np.ndarray | pa.Array]:
+    objects: dict[int, Any] = {}
+    found: list[list[Any]] = [[] for _ in asked]
+    for u, instant in zip(persons, cutoffs, strict=True):
+        start, stop = int(rows.offsets[u]), int(rows.offsets[u + 1])
+        seen_rows = [place for place in range(stop - 1, start - 1, -1) if rows.valid_from[place] <= instant]
+        for place in seen_rows:
+            if place not in objects:
+                objects[place] = orjson.loads(rows.texts[place].as_py())
+        for question, answers in zip(asked, found, strict=True):
+            given = (objects[place].get(question.field) for place in seen_rows)
+            answers.append(next(filter(is_given, given), None))
+    for question, answers in zip(asked, found, strict=True):
+        if question.type == "text":
+            yield pa.array([None if value is None else as_text(value) for value in answers], pa.string())
+        else:
+            yield np.array([number_of(value) for value in answers], np.float64)
+
+
+def _many(
+    rows: Dated, asked: list[Attribute], person: np.ndarray, cutoff: np.ndarray
+) -> Iterator[np.ndarray | pa.Array]:
+    coded = rows.texts.dictionary_encode()  # many persons' objects are equal, and parsing is what takes long
+    objects = [orjson.loads(text) for text in coded.dictionary.to_pylist()]
+    codes = coded.indices.to_numpy()
+    for question in asked:
+        values = [found.get(question.field) for found in objects]
+        given = np.array([is_given(value) for value in values], bool)[codes]
+        bounds = np.concatenate([[0], np.cumsum(given)])[rows.offsets]
+        row = _latest(bounds, rows.valid_from[given], person, cutoff)
+        code = np.append(codes[given], -1)[row].astype(np.int64)  # -1, the last, for nothing
+        if question.type == "text":
+            texts = pa.array([as_text(value) if is_given(value) else None for value in values], pa.string())
+            yield texts.take(pa.array(code, mask=code < 0))
+        else:
+            yield np.array([*(number_of(value) for value in values), nan])[code]
+
+
+def _latest(bounds: np.ndarray, valid_from: np.ndarray, person: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
+    """(r,) place of the last row of each person that is valid by the cutoff, -1 for none: halving, all rows at once."""
+    first = bounds[person]
+    low, high = first.copy(), bounds[person + 1].copy()
+    while (open_ := low < high).any():
+        middle = (low + high) // 2
+        valid = open_ & (valid_from[np.minimum(middle, len(valid_from) - 1)] <= cutoff)
+        low = np.where(valid, middle + 1, low)
+        high = np.where(open_ & ~valid, middle, high)
+    place: np.ndarray = np.where(low > first, low - 1, -1)
+    return place
+
+
+def _brought(histories: Histories, table: str) -> Dated:
+    """The table's rows.
+
+    Raises:
+        InternalError: The histories were read without them.
+    """
+    if histories.attributes is None:
+        return nothing(len(histories))
+    if table not in histories.attributes:
+        raise InternalError(f"The histories lack the attributes {table!r}; read them with program.attributes.")
+    return histories.attributes[table]
