@@ -1,0 +1,87 @@
+"""`intently paths`: the analysis, and the page, picture and tables that are made of it."""
+
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from ..errors import InputError
+from ..log import EventLog
+from ..workspace import Workspace
+from . import analyse
+from .analyse import Asked
+from .steps import Mode
+
+PICTURES: Final = (".png", ".svg")
+Language = Literal["en", "zh"]
+
+
+def deliver(
+    workspace: Workspace,
+    *,
+    start: int | None = None,
+    until: int | None = None,
+    goal: str = "purchase",
+    mode: str = "kind",
+    depth: int = 5,
+    horizon_days: int = 30,
+    top: int = 10,
+    outs: tuple[Path, ...] = (),
+    tables: Path | None = None,
+    language: Language = "en",
+) -> dict[str, Any]:
+    """Analyse, and write what is asked for.
+
+    Args:
+        workspace: Whose log.
+        start: Microseconds UTC; None for the log's first event.
+        until: Microseconds UTC; None for the log's end.
+        goal: The kind that ends a path.
+        mode: How events are called.
+        depth: Steps of a path.
+        horizon_days: Silence of so long is leaving.
+        top: Paths, and pairs of steps, that are listed.
+        outs: Files: a page (.html) or a picture (.png, .svg).
+        tables: Folder for CSV files.
+        language: Of page and picture.
+
+    Returns:
+        As of `analyse.paths`, with `written`, the files.
+
+    Raises:
+        InputError: As of `analyse.paths`; or a file cannot be written, or is neither page nor picture.
+        NotReadyError: The log is empty.
+    """
+    for out in outs:
+        if out.suffix not in {".html", *PICTURES}:
+            raise InputError(f"{out.name} is neither a page nor a picture: --out ends in .html, .png or .svg.")
+        if not out.parent.is_dir():
+            raise InputError(
+                f"There is no folder {out.parent} to write {out.name} into. Make it first, or name another file."
+            )
+    workspace.facts  # noqa: B018 - refuses where nothing was ingested
+    log = EventLog(workspace)
+    asked = Asked(
+        start=log.first_ts if start is None else start,
+        until=log.last_ts + 1 if until is None else until,
+        goal=goal,
+        mode=cast("Mode", mode),  # `analyse` refuses another
+        depth=depth,
+        horizon_days=horizon_days,
+        top=top,
+    )
+    result = analyse.paths(workspace, asked)
+    written = []
+    for out in outs:
+        if out.suffix == ".html":
+            from .page import write_page
+
+            write_page(result, out, language)
+        else:
+            from .plot import draw
+
+            result["notes"] += draw(result, out, language)
+        written.append(str(out))
+    if tables is not None:
+        from .tables import write_tables
+
+        written += [str(tables / name) for name in write_tables(result, tables)]
+    return result | {"written": written}
