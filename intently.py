@@ -282,21 +282,58 @@ def features_group() -> None:
     features_group,
     name="compute",
     examples="intently features compute --as-of 2025-12-31 --out features.parquet\n"
-    "intently features compute --as-of 2025-11-30 --as-of 2025-12-31 --features purchase_count_30d,purchase_age --out f.parquet",
+    "intently features compute --as-of 2025-11-30 --as-of 2025-12-31 --features purchase_count_30d,purchase_age --out f.parquet\n"
+    "intently features compute --entities rows.csv --targets=churn_30d --out train.parquet",
 )
-@click.option("--as-of", "cutoffs", multiple=True, required=True, help=f"{AS_OF} Give it again for more cutoffs.")
+@click.option("--as-of", "cutoffs", multiple=True, help=f"Everyone, then. {AS_OF} Give it again for more cutoffs.")
+@click.option(
+    "--entities",
+    type=click.Path(path_type=Path),
+    help="These rows, in their order: Parquet or CSV with user_id and cutoff.",
+)
 @click.option("--features", "names", help="Comma-separated names or patterns; default: all.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write.")
-def compute(workspace: Workspace, cutoffs: tuple[str, ...], names: str | None, out: Path) -> Shown:
-    """The feature matrix of all users at the given cutoffs."""
-    from features.compute import compute_file
-    from features.show import show_facts
+@click.option(
+    "--targets",
+    is_flag=False,
+    flag_value="*",
+    metavar="[=NAMES]",
+    help="With --entities: label, cohort and weight of these targets, comma-separated; without names, of all specs.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="File to write: Parquet; of entities also .csv."
+)
+def compute(
+    workspace: Workspace,
+    cutoffs: tuple[str, ...],
+    entities: Path | None,
+    names: str | None,
+    targets: str | None,
+    out: Path,
+) -> Shown:
+    """The feature matrix of all users at the given cutoffs, or of any rows (user, cutoff), with what came next."""
+    if bool(cutoffs) == (entities is not None):
+        raise InputError("Give either --as-of, for everyone, or --entities FILE, for the rows of a file.")
+    if targets is not None and entities is None:
+        raise InputError("--targets goes with --entities FILE. For all users at one time, write them into such a file.")
+    wanted = listed(names, "--features")
+    if entities is None:
+        from features.compute import compute_file
+        from features.show import show_facts
 
-    moments = [instant(workspace, text) for text in cutoffs]
-    wanted = [name.strip() for name in names.split(",") if name.strip()] if names is not None else None
-    if wanted == []:
-        raise InputError("--features names no feature. Give names separated by commas, or leave it out for all.")
-    return compute_file(drained(workspace), moments, wanted, out), show_facts
+        moments = [instant(workspace, text) for text in cutoffs]
+        return compute_file(drained(workspace), moments, wanted, out), show_facts
+    from training.entities import compute_entities
+    from training.show import show_entities
+
+    return compute_entities(drained(workspace), entities, wanted, listed(targets, "--targets"), out), show_entities
+
+
+def listed(text: str | None, option: str) -> list[str] | None:
+    """The names of a comma-separated option; None where it was not given."""
+    names = [name.strip() for name in text.split(",") if name.strip()] if text is not None else None
+    if names == []:
+        raise InputError(f"{option} names nothing. Give names separated by commas, or leave it out.")
+    return names
 
 
 @verb(examples="intently demo\nintently demo --data complete-journey")

@@ -73,3 +73,21 @@ def cell(metric: dict[str, Any] | None, *, bold: bool = False) -> str:
 def error_text(error: Any) -> str:
     """The message of a target's error."""
     return str(error["message"]) if isinstance(error, dict) else str(error)
+
+
+def show_entities(result: dict[str, Any]) -> None:
+    """What was written, and a row a target on what came next."""
+    from features.show import show_facts
+
+    show_facts({name: value for name, value in result.items() if name not in {"targets", "notes"}})
+    console = Console(highlight=False)
+    if result["targets"]:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("target", "label known", "in the cohort", "of both, by class"):
+            table.add_column(name, justify="left" if name in {"target", "of both, by class"} else "right")
+        for name, found in result["targets"].items():
+            classes = ", ".join(f"{label} {n:,}" for label, n in found["classes"].items())
+            table.add_row(f"[bold]{name}[/]", f"{found['labelled']:,}", f"{found['cohort']:,}", classes)
+        console.print(table)
+    for note in result["notes"]:
+        console.print(f"[dim]· {note}[/]", soft_wrap=True)
