@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import native
+from .acts import Acts
 from .carry import Carry
 from .dated import Dated
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
@@ -45,6 +46,7 @@ class Histories:
         carry: What lies before these events; None where nothing was cut off.
         attributes: Table of attributes to what it says of these persons; a table that was not asked for is absent. None: nothing
             is known of anybody.
+        acts: What was said of identity and consent, which `views.py` resolves; None where it concerns none of these persons.
     """
 
     users: pa.Array
@@ -58,6 +60,7 @@ class Histories:
     coded: dict[str, Codes]
     carry: Carry | None = None
     attributes: dict[str, Dated] | None = None
+    acts: Acts | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -91,7 +94,9 @@ class Histories:
             key_lo=gather(self.key_lo, starts, offsets) if len(self.key_lo) else self.key_lo,
             numbers={name: gather(column, starts, offsets) for name, column in self.numbers.items()},
             coded=coded,
+            carry=None if self.carry is None else self.carry.take(rows),
             attributes=None if self.attributes is None else {t: d.take(rows) for t, d in self.attributes.items()},
+            acts=self.acts,
         )
 
 
@@ -117,7 +122,7 @@ def gather(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np.nd
     return out
 
 
-def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray, offsets: np.ndarray) -> Codes:
+def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray | slice, offsets: np.ndarray) -> Codes:
     """Codes of a text column.
 
     Args:
@@ -130,40 +135,58 @@ def encode(column: pa.Array | pa.ChunkedArray, order: np.ndarray, offsets: np.nd
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     shared = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[order]
-    return localise(shared, column.dictionary, offsets)
+    return localise(shared, column.dictionary, offsets)[0]
 
 
-def localise(shared: np.ndarray, texts: pa.Array, offsets: np.ndarray) -> Codes:
+def localise(
+    shared: np.ndarray, texts: pa.Array, offsets: np.ndarray, more: np.ndarray | None = None
+) -> tuple[Codes, np.ndarray | None]:
     """Codes of each person's own from codes that all persons share.
 
     Args:
         shared: (m,) int32 places in `texts`, -1 for null, in the order of the histories.
         texts: The distinct texts.
         offsets: (n + 1,) offsets of the histories.
+        more: (n,) int32 of one more text a person, which comes after those of the events; None for none.
+
+    Returns:
+        The codes, and (n,) int32 those of `more`.
     """
+    ends = offsets[1:]
+    if more is not None:
+        shared, offsets = np.insert(shared, ends, more), offsets + np.arange(len(offsets))
     own, kept = np.empty(len(shared), np.int32), np.empty(len(shared), np.int32)
     bounds = np.empty(len(offsets), np.int64)
     place = np.full(len(texts), -1, np.int32)
     native.call("localise", (offsets, shared, place, own, kept, bounds), 0, len(offsets) - 1)
     kept = kept[: bounds[-1]]
-    return Codes(own, bounds, texts.cast(pa.string()).take(pa.array(kept)))
+    values = texts.cast(pa.string()).take(pa.array(kept))
+    if more is None:
+        return Codes(own, bounds, values), None
+    last = offsets[1:] - 1
+    return Codes(np.delete(own, last), bounds, values), own[last]
 
 
-def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collection[str] | None = None) -> Histories:
+def from_events(
+    events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collection[str] | None = None, ordered: bool = False
+) -> Histories:
     """Sort flat events into histories; of equal keys the first arrival counts.
 
     Args:
         events: Rows of the `EVENTS` schema (other columns are ignored), in any order; persons come out sorted by id.
         kinds: The workspace's kinds.
         fields: Number and coded fields wanted; None for all.
+        ordered: They are sorted by (user_id, ts, event_key), and no person has a key twice.
     """
     names = set(events.column_names) & set(fields if fields is not None else (*NUMBER_FIELDS, *CODED_FIELDS))
     users, person = ranks(events["user_id"].combine_chunks())
     ts = events["ts"].to_numpy()
     arrived = np.maximum(events["arrived_at"].combine_chunks().fill_null(NULL).to_numpy(), ts)
     hi, lo = events["key_hi"].to_numpy(), events["key_lo"].to_numpy()
-    order = unique_events(person, hi, lo, arrived)
-    order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
+    order: np.ndarray | slice = slice(None)
+    if not ordered:
+        order = unique_events(person, hi, lo, arrived)
+        order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
     offsets = bounds_of(np.bincount(person[order], minlength=len(users)))
     late = arrived[order]
     kind = events["kind"].combine_chunks()
@@ -174,7 +197,7 @@ def from_events(events: pa.Table, kinds: tuple[str, ...] = KINDS, fields: Collec
         offsets=offsets,
         ts=ts[order],
         arrived=late if (late > ts[order]).any() else None,
-        kind=codes[kind.indices.to_numpy()[order]] if len(order) else np.empty(0, np.int8),
+        kind=codes[kind.indices.to_numpy()[order]] if len(ts) else np.empty(0, np.int8),
         key_hi=hi[order],
         key_lo=lo[order],
         numbers={
@@ -200,8 +223,12 @@ def unique_events(person: np.ndarray, hi: np.ndarray, lo: np.ndarray, arrived: n
 
 def sort_events(person: np.ndarray, ts: np.ndarray, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
     """Places that sort events by (person, ts, key)."""
-    ahead = (person[1:] > person[:-1]) | ((person[1:] == person[:-1]) & (ts[1:] >= ts[:-1]))
-    order = np.arange(len(ts)) if ahead.all() else np.lexsort((ts, person))
+    order = np.arange(len(ts))
+    if not _ascending(person, ts):
+        few = len(person) == 0 or (person.min() >= 0 and person.max() < 1 << 16)
+        order = np.argsort(person.astype(np.uint16) if few else person, kind="stable")  # a radix sort at 16 bits
+        if not _ascending(person[order], ts[order]):
+            order = np.lexsort((ts, person))
     p, t = person[order], ts[order]
     same = (p[1:] == p[:-1]) & (t[1:] == t[:-1])
     if same.any():  # keys decide among the tied alone
@@ -211,6 +238,11 @@ def sort_events(person: np.ndarray, ts: np.ndarray, hi: np.ndarray, lo: np.ndarr
         among = order[tied]
         order[tied] = among[np.lexsort((lo[among], hi[among], ts[among], person[among]))]
     return order
+
+
+def _ascending(person: np.ndarray, ts: np.ndarray) -> bool:
+    """Are events sorted by (person, ts)?"""
+    return bool(((person[1:] > person[:-1]) | ((person[1:] == person[:-1]) & (ts[1:] >= ts[:-1]))).all())
 
 
 def ranks(ids: pa.Array) -> tuple[pa.Array, np.ndarray]:

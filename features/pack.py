@@ -1,7 +1,8 @@
 """One person's history as bytes and back, for the profile store.
 
 A header (magic, version, number of events, which fields have any value), then the columns as they lie in memory, little
-endian; fields without a value take no room, and codes take one, two or four bytes by the number of texts.
+endian; fields without a value take no room, and codes take one, two or four bytes by the number of texts. The carry, where
+there is one, stands at the end.
 """
 
 import struct
@@ -11,14 +12,17 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from .carry import Carry, concatenate
 from .errors import DamagedError, FormatError
-from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
+from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS, TOUCH
 from .histories import Codes, Histories, bounds_of, from_events
 from .union import union
 
 MAGIC: Final = b"ih"
-VERSION: Final = 1
-HEAD: Final = struct.Struct("<2sBBII")  # magic, version, late?, number of events, bit mask of fields with a value
+VERSION: Final = 2
+HEAD: Final = struct.Struct("<2sBBII")  # magic, version, flags, number of events, bit mask of fields with a value
+LATE, CARRIED = 1, 2
+BEFORE: Final = struct.Struct("<BB")  # the carry's rows, and a bit mask: number fields with a value, then touches
 CODED: Final = struct.Struct("<BII")  # bytes a code, number of texts, bytes of texts
 WIDTHS: Final[dict[int, np.dtype]] = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}
 INT64: Final = np.dtype("<i8")
@@ -97,8 +101,27 @@ def _pack(histories: Histories, texts: dict[str, tuple[np.ndarray, memoryview]],
             np.diff(bounds[first : last + 1]),
             data[low:high],
         )
-    pieces[0] = HEAD.pack(MAGIC, VERSION, late, stop - start, mask)
+    carried = histories.carry is not None and histories.carry.offsets[u + 1] > histories.carry.offsets[u]
+    if histories.carry is not None and carried:
+        pieces += _pack_carry(histories.carry, u)
+    pieces[0] = HEAD.pack(MAGIC, VERSION, late * LATE | carried * CARRIED, stop - start, mask)
     return b"".join(pieces)
+
+
+def _pack_carry(carry: Carry, u: int) -> list[Any]:
+    rows = slice(int(carry.offsets[u]), int(carry.offsets[u + 1]))
+    pieces: list[Any] = [b"", carry.kind[rows], carry.count[rows], carry.first[rows], carry.last[rows]]
+    mask = 0
+    for bit, name in enumerate(NUMBER_FIELDS):
+        if name in carry.known and carry.known[name][rows].any():
+            mask |= 1 << bit
+            pieces += (carry.known[name][rows], carry.sums[name][rows])
+    for bit, name in enumerate(TOUCH, len(NUMBER_FIELDS)):
+        if name in carry.touch and carry.touch[name][u] >= 0:
+            mask |= 1 << bit
+            pieces += (carry.touch_key[name][u], carry.touch[name][u : u + 1])
+    pieces[0] = BEFORE.pack(rows.stop - rows.start, mask)
+    return pieces
 
 
 def unpack(packed: Sequence[tuple[str, bytes | None]], fields: Collection[str] | None = None) -> Histories:
@@ -118,11 +141,17 @@ def unpack(packed: Sequence[tuple[str, bytes | None]], fields: Collection[str] |
     counts = {name: np.zeros(len(packed), np.int64) for name in names if name in CODED_FIELDS}
     lengths: dict[str, list[np.ndarray]] = {name: [] for name in counts}
     texts: dict[str, list[memoryview]] = {name: [] for name in counts}
+    carries: dict[int, Carry] = {}
     for u, (user, data) in enumerate(packed):
         if not data:
             continue
         try:
-            late |= _unpack(data, u, columns, sizes, counts, lengths, texts)
+            flags, end = _unpack(data, u, columns, sizes, counts, lengths, texts)
+            late |= bool(flags & LATE)
+            if flags & CARRIED:
+                carries[u], end = _unpack_carry(data, end, names)
+            if end != len(data):
+                raise ValueError(f"{len(data)} bytes instead of {end}")
         except (struct.error, ValueError, KeyError) as error:
             raise DamagedError(
                 f"The stored history of {user!r} is damaged ({error}); rebuild the profile store."
@@ -140,7 +169,37 @@ def unpack(packed: Sequence[tuple[str, bytes | None]], fields: Collection[str] |
             name: Codes(_join(columns[name], np.int32), bounds_of(counts[name]), _strings(lengths[name], texts[name]))
             for name in counts
         },
+        carry=concatenate([(1, carries.get(u)) for u in range(len(packed))]) if carries else None,
     )
+
+
+def _unpack_carry(data: bytes, place: int, fields: Sequence[str]) -> tuple[Carry, int]:
+    """One person's carry, with the fields asked for, and where it ends."""
+    n, mask = BEFORE.unpack_from(data, place)
+    place += BEFORE.size
+    kind = np.frombuffer(data, WIDTHS[1], n, place)
+    place += n
+
+    def column(size: int) -> np.ndarray:
+        nonlocal place
+        place += 8 * size
+        return np.frombuffer(data, INT64, size, place - 8 * size)
+
+    none = np.zeros(n, np.int64)
+    found = Carry(bounds_of(np.array([n])), kind, column(n), column(n), column(n), {}, {}, {}, {})
+    for bit, name in enumerate(NUMBER_FIELDS):
+        known, sums = (column(n), column(n)) if mask >> bit & 1 else (none, none)
+        if name in fields:
+            found.known[name], found.sums[name] = known, sums
+    for bit, name in enumerate(TOUCH, len(NUMBER_FIELDS)):
+        key, code = np.zeros(3, np.int64), np.full(1, -1, np.int32)
+        if mask >> bit & 1:
+            key = column(3)
+            code = np.frombuffer(data, WIDTHS[4], 1, place)
+            place += 4
+        if name in fields:
+            found.touch_key[name], found.touch[name] = key[np.newaxis], code
+    return found, place
 
 
 def _unpack(
@@ -151,13 +210,16 @@ def _unpack(
     counts: dict[str, np.ndarray],
     lengths: dict[str, list[np.ndarray]],
     texts: dict[str, list[memoryview]],
-) -> bool:
-    """Put one person's columns at the end of all columns; are any events late?"""
-    magic, version, late, n, mask = HEAD.unpack_from(data)
+) -> tuple[int, int]:
+    """Put one person's columns at the end of all columns; the flags, and where they end."""
+    magic, version, flags, n, mask = HEAD.unpack_from(data)
     if magic != MAGIC:
         raise ValueError("no history")
     if version != VERSION:
-        raise FormatError(f"A stored history has version {version}; this Intently reads version {VERSION}.")
+        raise FormatError(
+            f"A stored history has version {version}; this Intently reads version {VERSION}. Delete the profile store "
+            "(profiles.db): it is filled anew from the log."
+        )
     place = HEAD.size
 
     def column(dtype: np.dtype, size: int) -> np.ndarray:
@@ -170,7 +232,7 @@ def _unpack(
     for name in ("ts", "hi", "lo"):
         columns[name].append(column(INT64, n))
     columns["kind"].append(column(WIDTHS[1], n))
-    columns["arrived"].append(column(INT64, n) if late else columns["ts"][-1])
+    columns["arrived"].append(column(INT64, n) if flags & LATE else columns["ts"][-1])
     for bit, name in enumerate(NUMBER_FIELDS):
         found = column(INT64, n) if mask >> bit & 1 else None
         if name in columns:
@@ -189,9 +251,7 @@ def _unpack(
             lengths[name].append(sizes_of_texts)
             texts[name].append(memoryview(data)[place : place + n_bytes])
         place += n_bytes
-    if place != len(data):
-        raise ValueError(f"{len(data)} bytes instead of {place}")
-    return bool(late)
+    return flags, place
 
 
 def _join(pieces: list[np.ndarray], dtype: type) -> np.ndarray:

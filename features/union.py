@@ -1,11 +1,14 @@
 """Several histories made one: concatenated where they share nobody, merged event by event where they do."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from . import dated
+from . import carry, dated
+from .acts import Acts, together
+from .carry import collected, earliest
 from .dated import Dated
 from .errors import InternalError
 from .histories import Codes, Histories, bounds_of, localise, sort_events, unique_events
@@ -44,53 +47,64 @@ def union(parts: Sequence[Histories]) -> Histories:
         return concatenate(parts)
     if not all(_whole(part) for part in parts):
         raise InternalError("Histories of one person can be merged only with their keys and texts.")
-    owner = users.indices.to_numpy()
-    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
-    person = np.repeat(owner, sizes)
-    ts = np.concatenate([part.ts for part in parts])
-    arrived = _arrived(parts)
-    late = ts if arrived is None else arrived
-    hi = np.concatenate([part.key_hi for part in parts])
-    lo = np.concatenate([part.key_lo for part in parts])
-    order = unique_events(person, hi, lo, late)
+    return joined(concatenate(parts), users.indices.to_numpy().astype(np.int64), users.dictionary)
+
+
+def joined(both: Histories, owner: np.ndarray, users: pa.Array) -> Histories:
+    """Persons who are one made one; of equal keys the first arrival counts, the earlier person's where that ties.
+
+    Args:
+        both: p persons, with keys and texts.
+        owner: (p,) int64 whom each of them is, a place in `users`.
+        users: The ids of those whom they are.
+    """
+    n, person = len(users), np.repeat(owner, np.diff(both.offsets))
+    ts, hi, lo = both.ts, both.key_hi, both.key_lo
+    order = unique_events(person, hi, lo, ts if both.arrived is None else both.arrived)
     order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
-    offsets = bounds_of(np.bincount(person[order], minlength=len(users.dictionary)))
-    return Histories(
-        users=users.dictionary,
+    offsets = bounds_of(np.bincount(person[order], minlength=n))
+    coded, touch, touch_key = {}, {}, {}
+    before = both.carry
+    for name, field in both.coded.items():
+        texts = field.values.dictionary_encode()
+        shared, first = _shared_codes(both, name, texts.indices.to_numpy()), None
+        if before is not None and name in before.touch:
+            codes = before.touch[name]
+            places = np.where(codes < 0, 0, codes + field.offsets[:-1])
+            codes = np.where(codes < 0, -1, np.append(texts.indices.to_numpy(), -1)[places]).astype(np.int32)
+            first, touch_key[name] = earliest(n, owner, codes, before.touch_key[name])
+        coded[name], own = localise(shared[order], texts.dictionary, offsets, first)
+        if own is not None:
+            touch[name] = own
+    if before is not None:
+        before = replace(collected(n, owner, before), touch=touch, touch_key=touch_key)
+    return replace(
+        both,
+        users=users,
         offsets=offsets,
         ts=ts[order],
-        arrived=_none_if_prompt(None if arrived is None else arrived[order], ts[order]),
-        kind=np.concatenate([part.kind for part in parts])[order],
+        arrived=_none_if_prompt(None if both.arrived is None else both.arrived[order], ts[order]),
+        kind=both.kind[order],
         key_hi=hi[order],
         key_lo=lo[order],
-        numbers={
-            name: np.concatenate([part.numbers[name] for part in parts])[order] for name in _shared(parts, "numbers")
-        },
-        coded={
-            name: _recode([part.coded[name] for part in parts], parts, order, offsets)
-            for name in _shared(parts, "coded")
-        },
-        attributes=_known(parts, owner),
+        numbers={name: column[order] for name, column in both.numbers.items()},
+        coded=coded,
+        carry=before,
+        attributes=_known(both.attributes, owner, n),
     )
 
 
 def thin(histories: Histories, texts: Collection[str], keys: bool) -> Histories:
     """The same without the texts of other coded fields than `texts`, and without keys unless asked for."""
     none = np.empty(0, np.int64)
-    return Histories(
-        users=histories.users,
-        offsets=histories.offsets,
-        ts=histories.ts,
-        arrived=histories.arrived,
-        kind=histories.kind,
+    return replace(
+        histories,
         key_hi=histories.key_hi if keys else none,
         key_lo=histories.key_lo if keys else none,
-        numbers=histories.numbers,
         coded={
             name: field if name in texts else Codes(field.codes, field.offsets, pa.array([], pa.string()))
             for name, field in histories.coded.items()
         },
-        attributes=histories.attributes,
     )
 
 
@@ -110,15 +124,27 @@ def concatenate(parts: Sequence[Histories]) -> Histories:
         key_lo=np.concatenate([part.key_lo for part in parts]) if keys else none,
         numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in _shared(parts, "numbers")},
         coded={name: _chain([part.coded[name] for part in parts]) for name in _shared(parts, "coded")},
+        carry=carry.concatenate([(len(part), part.carry) for part in parts]),
         attributes=dated.concatenate([(len(part), part.attributes) for part in parts]),
+        acts=_acts(parts),
     )
 
 
-def _known(parts: Sequence[Histories], owner: np.ndarray) -> dict[str, Dated] | None:
-    """What is known of merged persons: what any part knows."""
-    known = dated.concatenate([(len(part), part.attributes) for part in parts])
+def _acts(parts: Sequence[Histories]) -> Acts | None:
+    """The acts of all parts."""
+    found = list({id(part.acts): part.acts for part in parts if part.acts is not None}.values())
+    if len(found) < 2:
+        return found[0] if found else None
+    sources = concatenate([acts.sources for acts in found])
+    users = sources.users.dictionary_encode()
+    first = np.unique(users.indices.to_numpy(), return_index=True)[1]
+    return Acts(together([acts.said for acts in found]), sources.take(first), any(acts.required for acts in found))
+
+
+def _known(known: dict[str, Dated] | None, owner: np.ndarray, n: int) -> dict[str, Dated] | None:
+    """What is known of n merged persons: what is known of any of them."""
     members = np.argsort(owner, kind="stable")
-    offsets = bounds_of(np.bincount(owner))
+    offsets = bounds_of(np.bincount(owner, minlength=n))
     return known and {table: rows.gathered(offsets, members) for table, rows in known.items()}
 
 
@@ -132,19 +158,14 @@ def _chain(fields: Sequence[Codes]) -> Codes:
     )
 
 
-def _recode(fields: Sequence[Codes], parts: Sequence[Histories], order: np.ndarray, offsets: np.ndarray) -> Codes:
-    """The codes of merged persons, through codes that all of them share."""
-    texts = pa.concat_arrays([field.values for field in fields]).dictionary_encode()
-    to_shared = texts.indices.to_numpy()
-    shared, passed = [], 0
-    for field, part in zip(fields, parts, strict=True):
-        start = np.repeat(field.offsets[:-1] + passed, np.diff(part.offsets))
-        known = field.codes >= 0
-        codes = np.full(len(field.codes), -1, np.int32)
-        codes[known] = to_shared[start[known] + field.codes[known]]
-        shared.append(codes)
-        passed += len(field.values)
-    return localise(np.concatenate(shared)[order], texts.dictionary, offsets)
+def _shared_codes(both: Histories, name: str, to_shared: np.ndarray) -> np.ndarray:
+    """(m,) int32 codes of the events' texts that all persons share, -1 for null."""
+    field = both.coded[name]
+    start = np.repeat(field.offsets[:-1], np.diff(both.offsets))
+    known = field.codes >= 0
+    codes = np.full(len(field.codes), -1, np.int32)
+    codes[known] = to_shared[start[known] + field.codes[known]]
+    return codes
 
 
 def _arrived(parts: Sequence[Histories]) -> np.ndarray | None:
