@@ -261,6 +261,64 @@ def ui(workspace: Workspace, port: int, browser: bool) -> Shown:
     return run(workspace, port, open_browser=browser), show_facts
 
 
+@verb(
+    examples="intently paths --out paths.html\n"
+    "intently paths --from 2025-06-01 --until 2025-09-01 --steps kind:page --depth 6 --out paths.html --csv tables\n"
+    "intently paths --to signup --horizon 14 --out paths.html --lang zh"
+)
+@click.option("--from", "start", help=f"{AS_OF} Default: the log's first event.")
+@click.option("--until", help=f"{AS_OF} Nothing from then on is seen. Default: the log's end.")
+@click.option("--to", "goal", default="purchase", show_default=True, help="The kind of event that ends a path.")
+@click.option(
+    "--steps", default="kind", show_default=True, help="What a step is: kind, page, category, channel or kind:page."
+)
+@click.option("--depth", type=int, default=5, show_default=True, help="The last so many steps.")
+@click.option("--horizon", type=int, default=30, show_default=True, help="Days of silence that are leaving.")
+@click.option("--top", type=int, default=10, show_default=True, help="How many paths to list.")
+@click.option(
+    "--out",
+    "outs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A page (.html) or picture (.png, .svg); give it again for more.",
+)
+@click.option("--csv", "tables", type=click.Path(path_type=Path), help="Folder for the tables as CSV.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the page and picture."
+)
+def paths(
+    workspace: Workspace,
+    start: str | None,
+    until: str | None,
+    goal: str,
+    steps: str,
+    depth: int,
+    horizon: int,
+    top: int,
+    outs: tuple[Path, ...],
+    tables: Path | None,
+    lang: Literal["en", "zh"],
+) -> Shown:
+    """How people come to buy, and to leave: paths, transitions, dwell, and the steps that move conversion."""
+    from features.paths.deliver import deliver as run
+    from features.paths.show import show_paths
+
+    result = run(
+        drained(workspace),
+        start=instant(workspace, start) if start else None,
+        until=instant(workspace, until) if until else None,
+        goal=goal,
+        mode=steps,
+        depth=depth,
+        horizon_days=horizon,
+        top=top,
+        outs=outs,
+        tables=tables,
+        language=lang,
+    )
+    return result, show_paths
+
+
 @verb(examples="intently compact")
 def compact(workspace: Workspace) -> Shown:
     """Bring the derived histories up to date with the log."""
