@@ -11,6 +11,7 @@ from .columns import Coded, PersonColumns
 from .tag import Reading, Tag, Value
 from .tagframe import Block, TagFrame
 from .tags import Plan, TagSet
+from .timing import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Prediction:
         probabilities: (n, c) float64, NaN outside the target's cohort.
         base_rates: (c,) shares of the classes in training.
         version: Of the model.
+        readouts: Name to the places of the classes that it sums; each class by itself where None.
     """
 
     target: str
@@ -30,6 +32,11 @@ class Prediction:
     probabilities: np.ndarray
     base_rates: np.ndarray
     version: str
+    readouts: Mapping[str, tuple[int, ...]] | None = None
+
+    def places(self, label: str) -> tuple[int, ...]:
+        """Places of the classes that a read-out sums."""
+        return (self.classes.index(label),) if self.readouts is None else self.readouts[label]
 
 
 def assign(
@@ -107,9 +114,10 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         probability = p[np.arange(len(p)), code]
         values: list[str] = list(prediction.classes)
     else:
-        label = prediction.classes.index(reading.label or "")
-        probability = p[:, label]
-        code = np.searchsorted(bounds(tag.values, reading, float(prediction.base_rates[label])), probability, "right")
+        places = prediction.places(reading.label or "")
+        probability = total(p, places)
+        base_rate = float(total(prediction.base_rates[None, :], places)[0])
+        code = np.searchsorted(bounds(tag.values, reading, base_rate), probability, "right")
         values = [value.name for value in tag.values]
     return Block(
         tag=tag,

@@ -3,7 +3,7 @@
     HOME/bundles/<version>/
         manifest.json        format, facts of the shop, digests of the others; its own digest is kept outside
         catalogue.json       every feature
-        models.json          target, trained classes, features, calibrator, base rates, by target
+        models.json          target, classes or buckets, features, calibration, base rates, by target
         vocabularies.json    categorical feature's codes, by target
         <target>.booster.txt
         specs/<target>.toml
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from features.catalogue import Catalogue
-from features.errors import DamagedError, IntentlyError, NotReadyError
+from features.errors import DamagedError, FunctionError, IntentlyError, NotReadyError
 from features.histories import Histories
 from features.instants import to_iso
 from features.matrix import Matrix
@@ -32,12 +32,11 @@ from features.workspace import Facts, Workspace
 
 from . import golden as golden_rows
 from . import manifest
-from .calibration import Calibrator
 from .golden import Golden
+from .model import Model, from_json
 from .pointer import Pointer, point, pointer
-from .scorer import TargetModel
 from .targets import Target
-from .verification import WAY_OUT, verify
+from .verification import WAY_OUT, sources_of, verify
 
 __all__ = [
     "Bundle",
@@ -72,7 +71,7 @@ class Bundle:
     digest: str
     facts: Facts
     catalogue: Catalogue
-    models: dict[str, TargetModel]
+    models: dict[str, Model]
     program: Program
     golden: Golden
     about: dict[str, Any]
@@ -86,10 +85,18 @@ class Bundle:
         return {name: model.predict(matrix) for name, model in self.models.items()}
 
 
-def program_of(facts: Facts, catalogue: Catalogue, targets: Mapping[str, Target]) -> Program:
-    """All features of the catalogue and the cohorts' columns, as one program."""
+def program_of(
+    facts: Facts, catalogue: Catalogue, targets: Mapping[str, Target], sources: Path | None = None
+) -> Program:
+    """All features of the catalogue and the cohorts' columns, as one program; `sources` as `compile_program` takes them."""
     features = catalogue.features | {target.cohort_column: target.cohort for target in targets.values()}
-    return compile_program(features, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone)
+    return compile_program(
+        features,
+        kinds=facts.kinds,
+        retention_days=facts.retention_days,
+        timezone=facts.timezone,
+        sources=sources,
+    )
 
 
 def write(
@@ -97,7 +104,7 @@ def write(
     *,
     facts: Facts,
     catalogue: Catalogue,
-    models: Mapping[str, TargetModel],
+    models: Mapping[str, Model],
     specs: Mapping[str, str],
     created: int,
     metrics: Mapping[str, Any] | None = None,
@@ -119,10 +126,10 @@ def write(
         The manifest's digest, to be kept outside the folder.
     """
     targets = {name: model.target for name, model in models.items()}
-    rows = golden_rows.make(program_of(facts, catalogue, targets), len(facts.kinds), models)
+    rows = golden_rows.make(program_of(facts, catalogue, targets, sources_of(folder)), len(facts.kinds), models)
     files = {
         "catalogue.json": _json(catalogue.to_json()),
-        "models.json": _json({name: _model_to_json(model) for name, model in models.items()}),
+        "models.json": _json({name: model.to_json() for name, model in models.items()}),
         "vocabularies.json": _json({name: model.vocabularies for name, model in models.items()}),
         "golden.npz": golden_rows.to_bytes(rows),
     }
@@ -142,7 +149,7 @@ def write(
                 "columns": list(model.target.columns),
                 "base_rates": model.base_rates.tolist(),
                 "n_features": len(model.names),
-                "calibration": model.calibrator.method,
+                "calibration": model.method,
                 "metrics": (metrics or {}).get(name, {}),
             }
             for name, model in models.items()
@@ -159,6 +166,7 @@ def load(folder: Path, digest: str) -> Bundle:
         NotFoundError: No such folder.
         DamagedError: Some byte is another than when it was written, or the parts do not belong together.
         FormatError: A newer version wrote it.
+        FunctionError: A feature is a Python function whose file the workspace has not, or has otherwise.
     """
     about, files = manifest.read(folder, digest)
     try:
@@ -168,11 +176,14 @@ def load(folder: Path, digest: str) -> Bundle:
         catalogue = Catalogue.from_json(json.loads(files["catalogue.json"]))
         vocabularies = json.loads(files["vocabularies.json"])
         models = {
-            name: _model_from_json(data, vocabularies[name], files[f"{name}.booster.txt"].decode()).ready()
+            name: from_json(data, vocabularies[name], files[f"{name}.booster.txt"].decode()).ready()
             for name, data in json.loads(files["models.json"]).items()
         }
-        program = program_of(facts, catalogue, {name: model.target for name, model in models.items()})
+        targets = {name: model.target for name, model in models.items()}
+        program = program_of(facts, catalogue, targets, sources_of(folder))
         rows = golden_rows.from_bytes(files["golden.npz"])
+    except FunctionError as error:
+        raise FunctionError(f"Bundle {folder.name} cannot be used: {error.message}") from error
     except Exception as error:
         what = error.message if isinstance(error, IntentlyError) else repr(error)
         raise DamagedError(f"Bundle {folder.name} cannot be used: {what}") from error
@@ -234,28 +245,6 @@ def roll_back(workspace: Workspace) -> Pointer:
     earlier = now.previous
     verify(workspace.bundles / earlier.version, earlier.digest)
     return point(workspace, earlier.version, earlier.digest, earlier.previous)
-
-
-def _model_to_json(model: TargetModel) -> dict[str, Any]:
-    return {
-        "target": model.target.to_json(),
-        "trained": list(model.trained),
-        "names": list(model.names),
-        "calibrator": model.calibrator.to_json(),
-        "base_rates": model.base_rates.tolist(),
-    }
-
-
-def _model_from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, int]], text: str) -> TargetModel:
-    return TargetModel(
-        target=Target.from_json(data["target"]),
-        trained=tuple(data["trained"]),
-        names=tuple(data["names"]),
-        vocabularies=vocabularies,
-        booster_text=text,
-        calibrator=Calibrator.from_json(data["calibrator"]),
-        base_rates=np.array(data["base_rates"], np.float64),
-    )
 
 
 def _json(data: object) -> bytes:

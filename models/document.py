@@ -5,6 +5,7 @@ A message names the file, the key, the value, the rule and the way out.
 
 import tomllib
 from collections.abc import Callable, Collection
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -86,6 +87,15 @@ class Table:
         found = self.take(key, list, list(default) if default is not MISSING else MISSING, rule=rule)
         plain = all(isinstance(value, str) and value for value in found)
         if not plain or len(set(found)) < len(found) or not (found or empty):
+            raise self.fail(key, f"must be {rule}.")
+        return tuple(found)
+
+    def ascending(self, key: str, low: int, high: int, default: tuple[int, ...] = MISSING) -> tuple[int, ...]:
+        """A list of ascending whole numbers of `low` to `high`, at least one."""
+        rule = f"a list of ascending whole numbers of {low:,} to {high:,}, at least one"
+        found = self.take(key, list, list(default) if default is not MISSING else MISSING, rule=rule)
+        plain = found and all(type(value) is int and low <= value <= high for value in found)
+        if not plain or any(a >= b for a, b in pairwise(found)):
             raise self.fail(key, f"must be {rule}.")
         return tuple(found)
 

@@ -7,20 +7,24 @@ processors' mathematical libraries, and the bytes themselves are the digests' bu
 """
 
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from features import dated
+from features.algebra import Attribute
+from features.dated import Dated
 from features.errors import DamagedError
 from features.events import CODED_FIELDS, DAY, FIXED_POINT, HOUR, NULL, NUMBER_FIELDS
 from features.histories import Codes, Histories, bounds_of
 from features.matrix import Matrix, evaluate
 from features.program import Program
 
-from .scorer import TargetModel
+from .model import Model
 
 NOW: Final = 1_750_000_000_000_000
 """The instant at which golden histories are read: 2025-06-15T15:06:40Z."""
@@ -54,13 +58,14 @@ class Golden:
     probed: dict[str, np.ndarray]
 
 
-def invent(n_kinds: int, seed: int, words: Mapping[str, list[str]]) -> Histories:
+def invent(n_kinds: int, seed: int, words: Mapping[str, list[str]], asked: Collection[Attribute] = ()) -> Histories:
     """Histories of `PERSONS` invented persons around `NOW`, some of it too old, too late, or arrived too late.
 
     Args:
         n_kinds: Number of kinds; each occurs.
         seed: Of the generator.
-        words: Coded field to texts that may occur in it, beside invented ones.
+        words: Coded field, or `table.field` of an attribute, to texts that may occur in it, beside invented ones.
+        asked: Attributes that are invented too.
     """
     rng = np.random.default_rng(seed)
     sizes = np.concatenate([[0, 1, HEAVY], np.round(np.exp(rng.uniform(0, np.log(300), PERSONS - 3)))]).astype(np.int64)
@@ -97,7 +102,27 @@ def invent(n_kinds: int, seed: int, words: Mapping[str, list[str]]) -> Histories
         key_lo=np.arange(m, dtype=np.int64),
         numbers=numbers,
         coded=coded,
+        attributes={
+            table: _known(np.random.default_rng(seed + 2), [one for one in asked if one.table == table], words)
+            for table in sorted({one.table for one in asked})
+        },
     )
+
+
+def _known(rng: np.random.Generator, asked: list[Attribute], words: Mapping[str, list[str]]) -> Dated:
+    """Up to three rows a person, some of them not valid yet, each field in two of three."""
+    person = np.repeat(np.arange(PERSONS), rng.integers(0, 4, PERSONS))
+    valid_from = np.where(rng.random(len(person)) < 0.3, NULL, NOW + rng.integers(-400, 30, len(person)) * DAY)
+    rows = []
+    for _ in range(len(person)):
+        row: dict[str, Any] = {}
+        for one in asked:
+            texts = [*words.get(f"{one.table}.{one.field}", []), *(f"{one.field}-{i}" for i in range(4))]
+            value = texts[rng.integers(0, len(texts))] if one.type == "text" else round(float(rng.normal(30, 20)), 1)
+            if rng.random() < 0.67:
+                row[one.field] = value
+        rows.append(json.dumps(row, ensure_ascii=False))
+    return dated.of(PERSONS, person, valid_from, pa.array(rows, pa.string()))
 
 
 def _codes(rng: np.random.Generator, offsets: np.ndarray, words: list[str]) -> Codes:
@@ -122,13 +147,15 @@ def read(program: Program, histories: Histories, now: int) -> Matrix:
     return evaluate(program, histories, np.arange(n, dtype=np.int64), np.full(n, now, np.int64))
 
 
-def make(program: Program, n_kinds: int, models: Mapping[str, TargetModel], seed: int = 0) -> Golden:
+def make(program: Program, n_kinds: int, models: Mapping[str, Model], seed: int = 0) -> Golden:
     """Golden rows, as the program and the models answer now."""
     words: dict[str, list[str]] = {}
     for model in models.values():
         for name, vocabulary in model.vocabularies.items():
             words.setdefault(program.categorical[name], []).extend(sorted(vocabulary, key=vocabulary.__getitem__)[:12])
-    histories = invent(n_kinds, seed, {field: list(dict.fromkeys(texts))[:24] for field, texts in words.items()})
+    asked = [one for one in program.outside.values() if isinstance(one, Attribute)]
+    some = {field: list(dict.fromkeys(texts))[:24] for field, texts in words.items()}
+    histories = invent(n_kinds, seed, some, asked)
     matrix = read(program, histories, NOW)
     shuffles = np.random.default_rng(seed + 1).integers(0, PERSONS, (PROBES, len(matrix.names)))
     texts = {name: column.to_pylist() for name, column in matrix.texts.items()}
@@ -171,7 +198,7 @@ def probes_of(
     )
 
 
-def check(golden: Golden, program: Program, models: Mapping[str, TargetModel]) -> None:
+def check(golden: Golden, program: Program, models: Mapping[str, Model]) -> None:
     """Answer the golden rows again.
 
     Raises:
@@ -193,14 +220,12 @@ def check(golden: Golden, program: Program, models: Mapping[str, TargetModel]) -
         _alone(name, model, matrix, scores)
 
 
-def _alone(name: str, model: TargetModel, matrix: Matrix, scores: np.ndarray) -> None:
+def _alone(name: str, model: Model, matrix: Matrix, scores: np.ndarray) -> None:
     """Rows by themselves answer as in the batch, to the bit, and their contributions sum to the raw score."""
     for row in range(0, len(scores), 7):
         if not np.array_equal(model.predict(matrix.take(np.array([row])))[0], scores[row], equal_nan=True):
             raise DamagedError(f"Target {name} answers a row alone otherwise than in a batch on this machine.")
-    rows, last = np.arange(0, len(scores), 16), model.trained[-1]
-    total = model.contributions(matrix, rows, last).sum(axis=1) + model.expected(last)
-    raw = model.raw(matrix, rows)[:, -1]
+    total, raw = model.accounts(matrix, np.arange(0, len(scores), 16))
     if not np.allclose(total, raw, rtol=1e-6, atol=1e-6):
         raise DamagedError(f"Target {name}: contributions do not sum to the raw score.")
 
@@ -225,6 +250,9 @@ def to_bytes(golden: Golden) -> bytes:
     for name, codes in h.coded.items():
         arrays |= {f"codes/{name}": codes.codes, f"bounds/{name}": codes.offsets}
         arrays[f"words/{name}"] = np.array(codes.values.to_pylist(), np.str_)
+    for name, known in (h.attributes or {}).items():
+        arrays |= {f"known_bounds/{name}": known.offsets, f"known_from/{name}": known.valid_from}
+        arrays[f"known_texts/{name}"] = np.array(known.texts.to_pylist(), np.str_)
     for name, texts in golden.texts.items():
         arrays[f"text/{name}"] = np.array([text or "" for text in texts], np.str_)
         arrays[f"null/{name}"] = np.array([text is None for text in texts])
@@ -244,6 +272,7 @@ def from_bytes(data: bytes) -> Golden:
         return {name.removeprefix(head): array for name, array in arrays.items() if name.startswith(head)}
 
     bounds, words = under("bounds/"), under("words/")
+    since, known = under("known_from/"), under("known_texts/")
     histories = Histories(
         users=pa.array(arrays["users"].tolist(), pa.string()),
         offsets=arrays["offsets"],
@@ -254,6 +283,10 @@ def from_bytes(data: bytes) -> Golden:
         key_lo=arrays["key_lo"],
         numbers=under("number/"),
         coded={n: Codes(c, bounds[n], pa.array(words[n].tolist(), pa.string())) for n, c in under("codes/").items()},
+        attributes={
+            n: Dated(offsets, since[n], pa.array(known[n].tolist(), pa.string()))
+            for n, offsets in under("known_bounds/").items()
+        },
     )
     null = under("null/")
     texts = {

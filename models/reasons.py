@@ -15,7 +15,7 @@ from features.algebra import Feature, Ratio, Trend
 from features.catalogue import Catalogue, Entry
 from features.matrix import Matrix
 
-from .scorer import TargetModel
+from .model import Model
 
 MOST: Final = 3
 """Reasons given."""
@@ -38,7 +38,7 @@ SILENT_UNITS: Final = frozenset({"ratio", "nats", "share", "currency", "events"}
 
 
 def reasons(
-    model: TargetModel, catalogue: Catalogue, matrix: Matrix, rows: np.ndarray, classes: np.ndarray
+    model: Model, catalogue: Catalogue, matrix: Matrix, rows: np.ndarray, classes: np.ndarray
 ) -> list[list[dict[str, Any]]]:
     """The strongest reasons of each row, the strongest first.
 
@@ -47,7 +47,7 @@ def reasons(
         catalogue: Titles and questions of its features.
         matrix: What it was predicted from.
         rows: (r,) places of the matrix's rows.
-        classes: (r,) place of the class whose score is explained.
+        classes: (r,) place, in `target.readouts`, of the class or read-out whose score is explained.
 
     Returns:
         (r) lists of at most `MOST`: `feature`, `family`, `value` (None where there is none), `unit`, `contribution`, `en`, `zh`.

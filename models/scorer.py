@@ -1,28 +1,21 @@
 """The scorer: one target's booster and calibrator, from a feature matrix to calibrated probabilities and their reasons.
 
-LightGBM takes columns by position and says nothing when they are swapped, so the input is built by name and the names that
-the booster's own text holds must be the same. The booster is made from the text that was hashed, with one thread and all
-its trees; reasons come from a booster of their own behind a lock, for `pred_contrib` is not safe to share (LightGBM #5482).
+The input is built by name: LightGBM takes columns by position and says nothing when they are swapped.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from features.errors import DamagedError, InternalError
+from features.errors import DamagedError
 from features.matrix import Matrix
 
 from .calibration import Calibrator, probabilities
 from .targets import Target
-
-NAMES: Final = re.compile(r"^feature_names=(.*)$", re.MULTILINE)
-OUTPUTS: Final = re.compile(r"^num_tree_per_iteration=(\d+)$", re.MULTILINE)
-
+from .trees import Trees
 
 __all__ = ["TargetModel", "probabilities"]
 
@@ -52,7 +45,6 @@ class TargetModel:
     booster_text: str = field(repr=False)
     calibrator: Calibrator
     base_rates: np.ndarray
-    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         places = range(len(self.target.classes))
@@ -62,11 +54,8 @@ class TargetModel:
             or not set(self.trained) <= set(places)
         ):
             raise self._damaged(f"its trained classes {self.trained} are not two or more of {list(places)}")
-        names, outputs = NAMES.search(self.booster_text), OUTPUTS.search(self.booster_text)
-        if names is None or tuple(names[1].split()) != self.names:
-            raise self._damaged("the booster was trained with other features, or in another order")
-        if outputs is None or int(outputs[1]) != self.n_scores:
-            raise self._damaged(f"the booster does not give {self.n_scores} scores a row")
+        if self._trees.problem:
+            raise self._damaged(self._trees.problem)
         if not self.calibrator.fits(len(self.trained)):
             raise self._damaged(f"its calibrator is not one of {len(self.trained)} classes")
         if np.shape(self.base_rates) != (len(places),) or not np.isfinite(self.base_rates).all():
@@ -107,8 +96,7 @@ class TargetModel:
 
     def raw(self, matrix: Matrix, rows: np.ndarray | None = None) -> np.ndarray:
         """(r, n_scores) float64 raw scores of `rows`, all where None, in the cohort or not."""
-        found = np.asarray(self._booster.predict(self._input(matrix, rows), raw_score=True, num_threads=1), np.float64)
-        return found.reshape(len(found), self.n_scores)
+        return self._trees.raw(self._input(matrix, rows))
 
     def contributions(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
         """What each feature adds to the raw score of a class (TreeSHAP, Lundberg et al. 2018): exact and signed.
@@ -128,8 +116,14 @@ class TargetModel:
         """The class's raw score before any feature is known: the mean over training's rows."""
         return float(self._oriented(self._unknown, class_index)[0, -1])
 
+    def accounts(self, matrix: Matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(r,) contributions to the last trained class with what is expected, summed; and the raw score that they must give."""
+        last = self.trained[-1]
+        total = self.contributions(matrix, rows, last).sum(axis=1) + self.expected(last)
+        return total, self.raw(matrix, rows)[:, -1]
+
     def _explained(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
-        return self._oriented(self._contrib(self._input(matrix, rows)), class_index)
+        return self._oriented(self._trees.contributions(self._input(matrix, rows)), class_index)
 
     def _oriented(self, contrib: np.ndarray, class_index: int) -> np.ndarray:
         """(r, k + 1) contributions and bias of one class, out of (r, n_scores, k + 1)."""
@@ -139,11 +133,6 @@ class TargetModel:
         of_class: np.ndarray = contrib[:, 0 if self.n_scores == 1 else place]
         return -of_class if self.n_scores == 1 and place == 0 else of_class
 
-    def _contrib(self, values: np.ndarray) -> np.ndarray:
-        with self._lock:
-            found = np.asarray(self._explainer.predict(values, pred_contrib=True, num_threads=1), np.float64)
-        return found.reshape(len(values), self.n_scores, len(self.names) + 1)
-
     def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""
         return (matrix if rows is None else matrix.take(rows)).model_input(self.names, self.vocabularies)
@@ -151,23 +140,45 @@ class TargetModel:
     @cached_property
     def _unknown(self) -> np.ndarray:
         """Contributions of a row of which nothing is known; the bias, last, is every row's."""
-        return self._contrib(np.full((1, len(self.names)), np.nan, np.float32))
+        return self._trees.contributions(np.full((1, len(self.names)), np.nan, np.float32))
 
     @cached_property
+    def _trees(self) -> Trees:
+        return Trees(self.booster_text, self.names, self.n_scores)
+
+    @property
     def _booster(self) -> Any:
-        return self._load()
+        return self._trees.booster
 
-    @cached_property
-    def _explainer(self) -> Any:
-        return self._load()
+    @property
+    def method(self) -> str:
+        """How it is calibrated."""
+        return self.calibrator.method
 
-    def _load(self) -> Any:
-        import lightgbm  # 2.5 s, and only scoring needs it
+    def to_json(self) -> dict[str, Any]:
+        """All but the booster's text and the vocabularies, as plain data."""
+        return {
+            "target": self.target.to_json(),
+            "trained": list(self.trained),
+            "names": list(self.names),
+            "calibrator": self.calibrator.to_json(),
+            "base_rates": self.base_rates.tolist(),
+        }
 
-        booster = lightgbm.Booster(model_str=self.booster_text)
-        if booster.num_feature() != len(self.names) or booster.num_model_per_iteration() != self.n_scores:
-            raise InternalError(f"LightGBM read another model than the text of {self.target.name} says.")
-        return booster
+    @classmethod
+    def from_json(
+        cls, data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, int]], text: str
+    ) -> "TargetModel":
+        """The model of such data."""
+        return cls(
+            target=Target.from_json(data["target"]),
+            trained=tuple(data["trained"]),
+            names=tuple(data["names"]),
+            vocabularies=vocabularies,
+            booster_text=text,
+            calibrator=Calibrator.from_json(data["calibrator"]),
+            base_rates=np.array(data["base_rates"], np.float64),
+        )
 
     def _damaged(self, what: str) -> DamagedError:
         return DamagedError(f"The model of {self.target.name} cannot be used: {what}. Train again, or roll back.")

@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +13,22 @@ from features.workspace import Workspace
 
 from .calibration import METHODS
 from .document import Table, read
+from .hazard import Hazard
+from .hazardmodel import CORRECTIONS
 from .parameters import lightgbm_parameters
-from .targets import Churn, Stages, Target
+from .targets import RECIPES, Churn, Stages, Target
 
 HERE: Final = Path(__file__).parent
+WORD: Final[tuple[Callable[[str], bool], str]] = (
+    lambda v: bool(re.fullmatch(r"[a-z]{1,20}", v)),
+    "a word of 1 to 20 small letters",
+)
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 TRIED: Final = ("none", "temperature", "platt", "beta", "isotonic")
+EDGES: Final = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90)
+"""Ends of a hazard's buckets in days, where its spec names none."""
+WITHIN: Final = (1, 3, 7, 14, 30, 60, 90)
+"""Horizons of a hazard that have a name, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class SplitSpec:
         every: Microseconds between neighbouring cutoffs.
         warmup: Least microseconds of log before the first cutoff.
         gap: Least microseconds between cutoffs of different parts; at least the horizon, so that no label of one part
-            looks at what another part's cutoffs see.
+            looks at what another part's cutoffs see. Of a hazard: how long its calibration rows are followed at least; its
+            rows are followed no further than the next part's first cutoff.
         train: Number of cutoffs wanted at most, the newest that fit; likewise:
         stop: The last ones of train, which end the growing of trees; 0 holds out users instead.
         calibrate: for fitting and choosing the calibrator.
@@ -130,13 +141,14 @@ def load(path: Path) -> Spec:
     titles = {language: title.take(language, str) for language in ("zh", "en")}
     title.done()
     calibration = root.table("calibration", required=False)
-    methods = calibration.choices("methods", METHODS, TRIED)
+    hazard = isinstance(target.recipe, Hazard)
+    methods = calibration.choices("methods", *((CORRECTIONS, CORRECTIONS) if hazard else (METHODS, TRIED)))
     calibration.done()
     params, rounds, patience = lightgbm_parameters(root.table("lightgbm", required=False))
     spec = Spec(
         target=target,
         features=root.texts("features", ("*",)),
-        split=_split(root.table("split", required=False), target.horizon),
+        split=_split(root.table("split", required=False), target),
         params=params,
         rounds=rounds,
         patience=patience,
@@ -152,10 +164,14 @@ def load(path: Path) -> Spec:
 
 def _target(root: Table) -> Target:
     table = root.table("target")
-    kind = table.choice("kind", ("stage", "churn"))
+    kind = table.choice("kind", tuple(RECIPES))
     name = table.take(
         "name", str, check=lambda v: bool(NAME.fullmatch(v)), rule="1 to 40 of a-z, 0-9 and _, beginning with a letter"
     )
+    if kind == "hazard":
+        table.done()
+        recipe = _hazard(root.table("hazard", required=False))
+        return Target(name, recipe.edges[-1] * DAY, recipe)
     horizon = table.span("horizon")
     if horizon > 400 * DAY:
         raise table.fail("horizon", "must be at most 400d, as far as a question can look ahead.")
@@ -191,18 +207,42 @@ def _churn(root: Table) -> Churn:
     return churn
 
 
-def _split(table: Table, horizon: int) -> SplitSpec:
+def _hazard(table: Table) -> Hazard:
+    hazard = Hazard(
+        kinds=tuple(sorted(table.texts("kinds", ("purchase",)))),
+        edges=table.ascending("edges", 1, 400, EDGES),
+        within=(),
+        act=table.take("act", str, "buy", *WORD),
+        thing=table.take("thing", str, "order", *WORD),
+    )
+    if len(hazard.edges) < 2:
+        raise table.fail("edges", "must be at least two, or there is no time to tell apart.")
+    usual = tuple(days for days in WITHIN if days in hazard.edges) or hazard.edges[-1:]
+    within = table.ascending("within", 1, 400, usual)
+    for days in within:
+        if days not in hazard.edges:
+            raise table.fail("within", f"{days} is no edge of a bucket. Edges: {', '.join(map(str, hazard.edges))}.")
+    table.done()
+    return replace(hazard, within=within)
+
+
+def _split(table: Table, target: Target) -> SplitSpec:
+    hazard = isinstance(target.recipe, Hazard)
+    least = target.recipe.edges[0] * DAY if isinstance(target.recipe, Hazard) else target.horizon
+    usual = min(30 * DAY, target.horizon) if hazard else target.horizon
     split = SplitSpec(
         every=table.span("every", "7d"),
         warmup=table.span("warmup", "60d"),
-        gap=table.span("gap", f"{horizon // 1_000_000}s"),
+        gap=table.span("gap", f"{usual // 1_000_000}s"),
         train=table.whole("train", 1, 1000, 26),
         stop=table.whole("stop", 0, 100, 2),
         calibrate=table.whole("calibrate", 1, 100, 3),
         test=table.whole("test", 1, 100, 6),
         max_rows=table.whole("max_rows", 100, 50_000_000, 250_000),
     )
-    if split.gap < horizon:
+    if split.gap < least:
+        if hazard:
+            raise table.fail("gap", "must be at least the first bucket, or nothing is seen of the rows before it.")
         raise table.fail("gap", "must be at least the horizon, or labels of one part look into the next. Leave it out.")
     table.done()
     return split
@@ -211,6 +251,8 @@ def _split(table: Table, horizon: int) -> SplitSpec:
 def _base_rate(root: Table, target: Target) -> tuple[float, float] | None:
     if "base_rate" not in root.keys and not target.binary:
         return None
+    if isinstance(target.recipe, Hazard):
+        raise root.fail("base_rate", "a hazard has a rate for every horizon. Delete the table.")
     table = root.table("base_rate", required=False)
     low, high = table.number("low", 0, 1, 0.05), table.number("high", 0, 1, 0.60)
     if low >= high:
@@ -235,12 +277,17 @@ def load_specs(paths: Iterable[Path]) -> list[Spec]:
     if not files:
         raise NotFoundError("No spec was named. Give at least one file, such as models/churn_30d.toml.")
     specs: dict[str, Spec] = {}
+    columns: dict[str, str] = {}
     for file in files:
         spec = load(file)
         if spec.name in specs:
             raise SpecError(
                 f"{file}: target.name = {spec.name!r}: {specs[spec.name].path} has that name too; rename one."
             )
+        for column in spec.target.columns:
+            if column in columns:
+                raise SpecError(f"{file}: its score column {column} is {columns[column]}'s too; choose other words.")
+            columns[column] = spec.name
         specs[spec.name] = spec
     return list(specs.values())
 

@@ -64,7 +64,7 @@ class Reading:
         targets: Names or patterns, in order of preference; the first that the bundle has is read.
         read: `most_probable`: the value is the class with the largest probability, the earlier one where they tie.
             `bands`: the value is the band in which P(`label`) lies.
-        label: The class whose probability is banded.
+        label: The class, or read-out such as `buy_7d`, whose probability is banded.
         unit: What the bands' bounds count in: `probability`, or `base_rate`, multiples of the class's share in training.
     """
 

@@ -13,6 +13,8 @@ from features.algebra import Age, Count, Feature, Repeat, Window
 from features.errors import SpecError, TooLittleDataError, did_you_mean
 from features.matrix import Matrix
 
+from .hazard import Hazard
+
 STAGES: Final = ("idle", "browsing", "considering", "buying")
 """The classes of a stage target, from nothing done to bought."""
 
@@ -75,17 +77,26 @@ class Target:
 
     name: str
     horizon: int
-    recipe: Stages | Churn
+    recipe: Stages | Churn | Hazard
 
     @property
     def kind(self) -> str:
-        """`stage` or `churn`."""
-        return "stage" if isinstance(self.recipe, Stages) else "churn"
+        """`stage`, `churn` or `hazard`."""
+        return type(self.recipe).__name__.lower().removesuffix("s")
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the probabilities; a stage target has all four always."""
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.classes
         return STAGES if isinstance(self.recipe, Stages) else CHURN
+
+    @property
+    def readouts(self) -> dict[str, tuple[int, ...]]:
+        """What a tag may read, by name: places of the classes whose probabilities it is the sum of; the classes come first."""
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.readouts
+        return {name: (place,) for place, name in enumerate(self.classes)}
 
     @property
     def binary(self) -> bool:
@@ -94,10 +105,18 @@ class Target:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Score columns: `p_<name>` where binary, else `p_<name>_<class>`."""
+        """Score columns: `p_<name>` where binary, else `p_<name>_<class>`; of a hazard, `Hazard.columns`."""
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.columns
         if self.binary:
             return (f"p_{self.name}",)
         return tuple(f"p_{self.name}_{label}" for label in self.classes)
+
+    def scores(self, p: np.ndarray) -> list[np.ndarray]:
+        """(r,) float64 for each of `columns`, from (r, c) probabilities; NaN outside the cohort."""
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.scores(p)
+        return [p[:, place] for place in ([1] if self.binary else range(p.shape[1]))]
 
     @property
     def cohort_column(self) -> str:
@@ -108,10 +127,10 @@ class Target:
     def cohort(self) -> Feature:
         """Backward question; a person is eligible where the answer is above 0.
 
-        For a stage it is the age of the latest event seen, always above 0, and NaN without one in RETENTION, whatever
-        RETENTION the workspace has.
+        For a stage or hazard it is the age of the latest event seen, always above 0, and NaN without one in RETENTION,
+        whatever RETENTION the workspace has.
         """
-        if isinstance(self.recipe, Stages):
+        if not isinstance(self.recipe, Churn):
             return Age(())
         return Count(self.recipe.kinds, Window(-self.recipe.lookback))
 
@@ -122,7 +141,9 @@ class Target:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """In order; the last one that holds decides, `otherwise` where none does."""
+        """In order; the last one that holds decides, `otherwise` where none does; a hazard has none."""
+        if isinstance(self.recipe, Hazard):
+            return ()
         if isinstance(self.recipe, Churn):
             return (Rule(f"{self.name}:events", 1, 0),)
         stages, rules = self.recipe, []
@@ -136,17 +157,21 @@ class Target:
 
     @property
     def otherwise(self) -> int:
-        """The class where no rule holds: idle, or churned."""
-        return 0 if isinstance(self.recipe, Stages) else 1
+        """The class where no rule holds: idle, churned, or later."""
+        return 0 if isinstance(self.recipe, Stages) else len(self.classes) - 1
 
     @property
     def reachable(self) -> tuple[int, ...]:
         """Places of the classes that some answer can give, ascending."""
+        if isinstance(self.recipe, Hazard):
+            return tuple(range(len(self.classes)))
         return tuple(sorted({self.otherwise, *(rule.level for rule in self.rules)}))
 
     @property
     def questions(self) -> dict[str, Feature]:
         """Forward questions by name, `<target>:<question>`, so that many targets share one program."""
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.questions(self.name)
         window = Window(0, self.horizon)
         if isinstance(self.recipe, Churn):
             return {f"{self.name}:events": Count(self.recipe.kinds, window)}
@@ -166,6 +191,8 @@ class Target:
         Args:
             answers: The answers to `questions`, among others.
         """
+        if isinstance(self.recipe, Hazard):
+            return self.recipe.labels(answers.column(f"{self.name}:until"))
         label = np.full(len(answers.person), self.otherwise, np.int64)
         for rule in self.rules:
             label[answers.column(rule.question) >= rule.at_least] = rule.level
@@ -202,7 +229,7 @@ class Target:
             TooLittleDataError: Nothing is left to foresee.
         """
         missing = frozenset(absent)
-        if isinstance(self.recipe, Churn):
+        if not isinstance(self.recipe, Stages):
             kinds = tuple(kind for kind in self.recipe.kinds if kind not in missing)
             if not kinds:
                 raise TooLittleDataError(
@@ -248,5 +275,9 @@ class Target:
         recipe: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data["recipe"].items()
         }
-        made = Stages(**recipe) if data["kind"] == "stage" else Churn(**recipe)
+        made = RECIPES[data["kind"]](**recipe)
         return cls(data["name"], data["horizon"], made)
+
+
+RECIPES: Final[Mapping[str, type[Stages | Churn | Hazard]]] = {"stage": Stages, "churn": Churn, "hazard": Hazard}
+"""Recipes by kind."""

@@ -79,19 +79,19 @@ def everybody(log: EventLog, bucket: int, bundle: Bundle) -> Histories:
     known = log.user_ids(bucket)
     others = known.filter(pc.invert(pc.is_in(known, value_set=found.users)))
     if not len(others):
-        return found
+        return log.informed(found, bundle.program.attributes)
     names = [[name for name in among if name in fields] for among in (NUMBER_FIELDS, CODED_FIELDS)]
     both = union([found, empty(others, *names)])
-    return both.take(pc.array_sort_indices(both.users).to_numpy().astype(np.int64))
+    both = both.take(pc.array_sort_indices(both.users).to_numpy().astype(np.int64))
+    return log.informed(both, bundle.program.attributes)
 
 
 def probabilities(bundle: Bundle, scored: Scored) -> pa.Table:
     """The scores of some persons, of `score_schema`."""
     columns: list[pa.Array] = [scored.users]
     for name, model in bundle.models.items():
-        p = scored.probabilities[name]
-        places = [1] if model.target.binary else range(p.shape[1])
-        columns += [pa.array(p[:, place], pa.float64(), from_pandas=True) for place in places]
+        found = model.target.scores(scored.probabilities[name])
+        columns += [pa.array(column, pa.float64(), from_pandas=True) for column in found]
     return pa.table(columns, schema=score_schema(bundle))
 
 

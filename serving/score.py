@@ -85,7 +85,12 @@ def score(
         if target in probabilities:
             model = bundle.models[target]
             predictions[tag] = Prediction(
-                target, model.target.classes, probabilities[target], model.base_rates, bundle.version
+                target,
+                model.target.classes,
+                probabilities[target],
+                model.base_rates,
+                bundle.version,
+                model.target.readouts,
             )
     frame = assign(paired, matrix, predictions, known, now, bundle.facts.timezone, only)
     if explain:
@@ -132,7 +137,7 @@ def pair(bundle: Bundle, tags: TagSet) -> tuple[TagSet, dict[str, str]]:
             ]
             if target is None:
                 reason = f"model {bundle.version} has no target {' or '.join(reading.targets)}"
-            elif (reading.label is not None and reading.label not in classes) or lacking:
+            elif (reading.label is not None and reading.label not in bundle.models[target].target.readouts) or lacking:
                 reason = f"the classes of {target} ({', '.join(classes)}) are not those it reads"
             else:
                 targets[name] = target
@@ -156,6 +161,8 @@ def _explained(bundle: Bundle, targets: dict[str, str], matrix: Matrix, block: B
         return block
     model = bundle.models[targets[block.tag.name]]
     rows = np.flatnonzero(~block.base)
-    label = block.code[rows] if reading.label is None else np.full(len(rows), block.classes.index(reading.label))
+    label = block.code[rows]
+    if reading.label is not None:
+        label = np.full(len(rows), list(model.target.readouts).index(reading.label))
     words = iter(reasons(model, bundle.catalogue, matrix, block.person[rows], label))
     return replace(block, reasons=[[] if at_base else next(words) for at_base in block.base.tolist()])
