@@ -1,6 +1,7 @@
 """The analysis as one picture, PNG or SVG, for a slide: paths, transitions, and what moves conversion."""
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from .page import words
 from .tables import arrow
 
 GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"
-CHINESE: Final = (
+CHINESE: Final[tuple[str, ...]] = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
     "Hiragino Sans GB", "Heiti TC", "Microsoft YaHei", "SimHei", "Arial Unicode MS",
 )  # fmt: skip
@@ -29,14 +30,14 @@ TITLES: Final = {
         "goal": "Paths to {0}, % of {1:,}",
         "leaving": "Paths to leaving, % of {1:,}",
         "next": "What follows in a session, % of the row",
-        "movers": "Journeys with a step against those without, points of conversion",
+        "movers": "Conversion of journeys with a step less without, points",
         "directly": "(directly)",
     },
     "zh": {
         "goal": "走到{0}的路径，占 {1:,} 的 %",
         "leaving": "走向流失的路径，占 {1:,} 的 %",
         "next": "会话中接下来做什么，占该行的 %",
-        "movers": "有该步骤的旅程与没有的相比，转化率差（百分点）",
+        "movers": "有该步骤的旅程与没有的转化率差（百分点）",
         "directly": "（直接）",
     },
 }
@@ -55,11 +56,9 @@ def draw(result: dict[str, Any], out: Path, language: str) -> list[str]:
         Notes: whether a font was wanting.
     """
     import matplotlib as mpl
-    from matplotlib import font_manager
     from matplotlib.figure import Figure
 
-    have = set(font_manager.get_font_names())
-    family = [name for name in CHINESE if name in have][:1]
+    family = _chinese()
     titles, known = TITLES[language], words() if language == "zh" else {}
     goal = known.get(result["to"], result["to"])
     with mpl.rc_context(STYLE | {"font.family": ["DejaVu Sans", *family]}), warnings.catch_warnings(record=True) as met:
@@ -80,6 +79,21 @@ def draw(result: dict[str, Any], out: Path, language: str) -> list[str]:
             f"No font on this machine holds all signs of {out.name}: install one for Chinese, or open the page instead."
         ]
     return []
+
+
+def _chinese() -> list[str]:
+    """A font that holds Chinese; none where there is none."""
+    from matplotlib import font_manager
+
+    def found() -> list[str]:
+        return [name for name in CHINESE if name in font_manager.get_font_names()][:1]
+
+    if not found():  # matplotlib keeps a list of fonts from its first start: one may have come since
+        known = {entry.fname for entry in font_manager.fontManager.ttflist}
+        for path in sorted(set(font_manager.findSystemFonts()) - known):
+            with suppress(RuntimeError, OSError, ValueError):  # a file that is no font after all
+                font_manager.fontManager.addfont(path)
+    return found()
 
 
 def _said(step: str, known: dict[str, str]) -> str:
