@@ -91,6 +91,11 @@ def own_tables(workspace: Workspace) -> dict[str, dict[str, Any]]:
     return found
 
 
+def rows_of(snapshot: Snapshot, bucket: int) -> pa.Table:
+    """A bucket's rows of a table, sorted by (user_id, valid_from)."""
+    return _read(snapshot.of(bucket), USERS)
+
+
 def known(snapshots: Mapping[str, Snapshot], n_buckets: int, persons: pa.Array) -> dict[str, Dated]:
     """What tables of attributes say of persons.
 

@@ -1,7 +1,7 @@
 """The catalogue: every feature by name, with its family, unit and titles; definitions are data.
 
-Ours is `catalogue.toml`; a shop adds files of its own (`HOME/features/*.toml`) in the same form. A template's `each` lists
-the values of its variables, and it is written out once for every combination.
+Ours is `catalogue.toml`; a shop adds files of its own (`HOME/features/*.toml`) in the same form, and functions
+(`HOME/features/*.py`). A template's `each` lists the values of its variables, and it is written out once for every combination.
 """
 
 import hashlib
@@ -12,16 +12,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from .algebra import Feature, is_forward, parts
+from . import attributes
+from .algebra import Attribute, Feature, is_forward, parts
 from .definition import feature_from_toml, feature_to_json
 from .errors import SpecError, did_you_mean
 from .events import KINDS
-from .template import Template, read_templates
+from .functions import Declared, declared
+from .template import NAME, Template, read_templates
 from .workspace import Workspace
 
 OURS: Final = Path(__file__).with_name("catalogue.toml")
 FAMILIES: Final = (
-    "recency", "frequency", "value", "breadth", "tempo", "sessions", "funnel", "engagement", "feedback", "channels",
+    "recency", "frequency", "value", "breadth", "tempo", "sessions", "funnel", "engagement", "feedback", "channels", "attributes",
 )  # fmt: skip
 
 
@@ -122,12 +124,19 @@ class Catalogue:
         return cls({entry.name: entry for entry in entries})
 
 
-def load(extra: Sequence[Path] = (), kinds: Collection[str] | None = None) -> Catalogue:
-    """Our catalogue, then the shop's own files.
+def load(
+    extra: Sequence[Path] = (),
+    kinds: Collection[str] | None = None,
+    tables: Collection[str] | None = None,
+    functions: Sequence[Declared] = (),
+) -> Catalogue:
+    """Our catalogue, then the shop's own files and functions.
 
     Args:
         extra: TOML files in the form of `catalogue.toml`.
         kinds: The kinds that questions may name; None for any.
+        tables: The tables of attributes that questions may name; None for any.
+        functions: The shop's.
 
     Raises:
         SpecError: An entry that is not understood, looks forward, names an unknown kind, or a name given twice. The message
@@ -138,18 +147,40 @@ def load(extra: Sequence[Path] = (), kinds: Collection[str] | None = None) -> Ca
         for template in read_templates(path):
             for name, table, words in template.expand():
                 where = f"{path.name}, feature {name!r}"
-                if name in entries:
-                    raise SpecError(
-                        f"{where}: the name is given twice. Choose another; names are unique over all files."
-                    )
-                entries[name] = _entry(where, name, table, words, template, kinds)
+                entry = _entry(where, name, table, words, template, kinds)
+                _check_table(where, entry.feature, tables)
+                _add(entries, where, entry)
+    for one in functions:
+        where = f"{one.path.name}, feature {one.name!r}"
+        if not NAME.fullmatch(one.name):
+            raise SpecError(f"{where} is not a feature's name. Use small letters, digits and '_', a letter first, at most 63.")
+        try:
+            question = feature_from_toml({"ask": "function", "name": one.name, "digest": one.digest, "reads": one.reads})
+        except SpecError as error:
+            raise SpecError(f"{where}: {error.message}") from None
+        _add(entries, where, Entry(one.name, question, one.family, one.unit, one.en, one.zh))
     return Catalogue(entries)
 
 
+def _add(entries: dict[str, Entry], where: str, entry: Entry) -> None:
+    if entry.name in entries:
+        raise SpecError(f"{where}: the name is given twice. Choose another; names are unique over all files.")
+    entries[entry.name] = entry
+
+
+def _check_table(where: str, feature: Feature, tables: Collection[str] | None) -> None:
+    if tables is not None and isinstance(feature, Attribute) and feature.table not in tables:
+        raise SpecError(
+            f"{where}: key 'table': there are no attributes {feature.table!r}. {did_you_mean(feature.table, tables)} "
+            f"Bring them in first: `intently ingest FILE --attributes {feature.table}`."
+        )
+
+
 def of(workspace: Workspace) -> Catalogue:
-    """Our catalogue with the files under the workspace's `features` folder, checked against its kinds."""
+    """Our catalogue with the files under the workspace's `features` folder, checked against its kinds and tables of attributes."""
     kinds = workspace.facts.kinds if workspace.exists else KINDS
-    return load(sorted((workspace.home / "features").glob("*.toml")), kinds)
+    own = sorted(workspace.features.glob("*.toml"))
+    return load(own, kinds, attributes.tables(workspace), declared(workspace.features))
 
 
 def _entry(

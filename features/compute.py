@@ -50,7 +50,11 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
     chosen = catalogue.of(workspace)
     chosen = chosen.select(names) if names is not None else chosen
     program = compile_program(
-        chosen.features, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone
+        chosen.features,
+        kinds=facts.kinds,
+        retention_days=facts.retention_days,
+        timezone=facts.timezone,
+        sources=workspace.features,
     )
     if not out.parent.is_dir():
         raise InputError(
@@ -114,9 +118,9 @@ def _bucket(log: EventLog, program: Program, users: delta.Snapshot, bucket: int)
     known = [delta.read_part(part, ["user_id"])["user_id"] for part in users.of(bucket)]
     silent = pc.unique(pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string()))
     silent = silent.filter(pc.invert(pc.is_in(silent, value_set=histories.users)))
-    if not len(silent):
-        return histories
-    return concatenate([histories, empty(silent, list(histories.numbers), list(histories.coded))])
+    if len(silent):
+        histories = concatenate([histories, empty(silent, list(histories.numbers), list(histories.coded))])
+    return log.informed(histories, program.attributes)
 
 
 def _tables(program: Program, histories: Histories, cutoffs: list[int]) -> Iterator[pa.Table]:

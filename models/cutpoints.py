@@ -77,11 +77,13 @@ def fit(tags: TagSet, log: EventLog, facts: Facts, at: int) -> Frozen:
             kinds=facts.kinds,
             retention_days=facts.retention_days,
             timezone=facts.timezone,
+            sources=log.workspace.features,
         )
     seen: dict[str, np.ndarray] = {}
     found: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in wanted}
     for bucket in track("Fitting cut points", log.buckets()):
         histories = log.read(bucket, texts=program.texts if program else ())
+        histories = log.informed(histories, program.attributes if program else ())
         _look(histories, seen)
         if program is not None and len(histories):
             n = len(histories)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from features import catalogue
-from features.algebra import CATEGORICAL, Feature
+from features.algebra import Feature, is_text
 from features.catalogue import Catalogue
 from features.errors import NotFoundError, SpecError, did_you_mean
 from features.workspace import Workspace
@@ -194,7 +194,7 @@ def _read(sources: Iterable[Path]) -> dict[str, Tag]:
 def _plan(tag: Tag, tags: Mapping[str, Tag], known: Mapping[str, Feature]) -> Plan:
     """Compile a tag's rules."""
     where = f"{tag.source}: tags.{tag.name}"
-    plain = {name: Name("text" if isinstance(feature, CATEGORICAL) else "number") for name, feature in known.items()}
+    plain = {name: Name("text" if is_text(feature) else "number") for name, feature in known.items()}
     for key, tier in tag.tiers.items():
         _check_feature(tier, plain, f"{where}.tiers.{key}.feature")
     if tag.feature is not None and plain.get(tag.feature) != Name("text"):

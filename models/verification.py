@@ -3,12 +3,15 @@
 `python -m models.verification FOLDER DIGEST` is that child.
 """
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+from features import functions
+from features.algebra import Function
 from features.errors import DamagedError, IntentlyError
 
 from . import manifest
@@ -22,6 +25,11 @@ KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "NUMBA_CACHE_DIR", "L
 """Environment that a child is given."""
 
 
+def sources_of(folder: Path) -> Path:
+    """Where the workspace of a bundle (`HOME/bundles/<version>`) keeps its Python functions: a bundle holds no code."""
+    return folder.parent.parent / "features"
+
+
 def verify(folder: Path, digest: str, timeout: float = TIMEOUT) -> None:
     """Load a bundle in a child process and let it answer the golden rows.
 
@@ -32,9 +40,12 @@ def verify(folder: Path, digest: str, timeout: float = TIMEOUT) -> None:
 
     Raises:
         DamagedError: A digest or an answer differs, or the child crashes or hangs.
-        FormatError, NotFoundError: As `load`.
+        FormatError, NotFoundError, FunctionError: As `load`.
     """
-    manifest.read(folder, digest)  # cheap, and its errors keep their types
+    _, files = manifest.read(folder, digest)  # cheap, and its errors keep their types
+    for entry in json.loads(files["catalogue.json"])["features"]:
+        if entry["question"]["ask"] == "function":
+            functions.find(sources_of(folder), Function(entry["name"], entry["question"]["digest"]))
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     root = str(Path(__file__).parent.parent)
     environment |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONNOUSERSITE": "1"}

@@ -54,10 +54,11 @@ class Answers:
         """The tags of known and unknown users, in the order in which they were asked for."""
         live = self.holder.live
         users = list(dict.fromkeys(request.user_ids))
-        histories, standing = self.store.read(users, live.bundle.program.fields)
+        program = live.bundle.program
+        histories, standing = self.store.read(users, program.fields, program.attributes)
         now = self.clock.now(standing.last_ts) if request.as_of is None else request.as_of
         if now - live.bundle.facts.retention_days * DAY < standing.floor:  # longer ago than the store goes back
-            histories, _ = from_log(self.workspace, users, live.bundle.program.fields)
+            histories, _ = from_log(self.workspace, users, program.fields, program.attributes)
         found = self._answer(live, histories, now, request.explain, request.only)
         if len(users) < len(request.user_ids):
             by_id = dict(zip(users, found["users"], strict=True))

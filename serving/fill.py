@@ -8,6 +8,7 @@ from features.progress import track
 from features.validate import FIRST_TIME
 from features.workspace import Workspace
 
+from . import known
 from .clock import Clock
 from .drain import turn
 from .journal import Journal
@@ -32,7 +33,7 @@ def oldest_kept(workspace: Workspace, now: int) -> int:
 def fill(
     workspace: Workspace, clock: Clock, *, wait: float = 0, should_stop: Callable[[], bool] = lambda: False
 ) -> int:
-    """Bring the profile store up to the log and the journal.
+    """Bring the profile store up to the log, its tables of attributes, and the journal.
 
     A bucket at a time, each in one transaction: a service that reads meanwhile sees each user whole, and whoever kills
     this leaves a store that is known to be incomplete, and filled anew.
@@ -53,7 +54,7 @@ def fill(
     try:
         if not is_behind(workspace, store, clock):
             follow(workspace, store, journal, clock)
-            return 0
+            return inform(workspace, store, should_stop)
         with turn(workspace, "filling the profile store", wait):  # nothing is drained meanwhile
             log = EventLog(workspace)
             last = max(log.last_ts, journal.last_ts)
@@ -65,10 +66,31 @@ def fill(
                     return bucket + 1
             store.follow(journal, oldest)
             store.finish(log.version, log.last_ts)
+            inform(workspace, store, should_stop)
             return len(log.buckets())
     finally:
         store.close()
         journal.close()
+
+
+def inform(workspace: Workspace, store: SqliteStore, should_stop: Callable[[], bool] = lambda: False) -> int:
+    """Copy the tables of attributes to the store, a bucket at a time, where one has changed; number of buckets copied.
+
+    No lock is needed: a snapshot stays as it is, and the journal holds no attributes. Whoever kills this leaves a store whose
+    versions are not those of the log, and it is copied anew.
+    """
+    snapshots = known.snapshots(workspace)
+    if not known.is_behind(store.connection, snapshots):
+        return 0
+    buckets = range(workspace.facts.buckets)
+    for bucket in track("Copying attributes", buckets):
+        with store.transaction() as connection:
+            known.replace(connection, bucket, snapshots)
+        if should_stop():
+            return bucket + 1
+    with store.transaction() as connection:
+        known.finish(connection, snapshots)
+    return len(buckets)
 
 
 def is_behind(workspace: Workspace, store: SqliteStore, clock: Clock) -> bool:

@@ -44,7 +44,8 @@ def lookup(
             raise InputError(f"The user id {user[:60]!r} must have 1 to {MAX_ID} characters, and no NUL.")
     live = load(workspace)
     asked = list(dict.fromkeys(users))
-    histories, last_ts = from_log(workspace, asked, live.bundle.program.fields)
+    program = live.bundle.program
+    histories, last_ts = from_log(workspace, asked, program.fields, program.attributes)
     now = Clock(clock).now(last_ts) if as_of is None else as_of
     found = answer(
         score(live.bundle, live.tagset, histories, now, explain=explain, only=only), live.bundle.version, clock

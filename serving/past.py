@@ -1,6 +1,6 @@
 """Histories from the log itself, with what was acknowledged and is not in it yet: for look-ups, and for long ago."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -13,13 +13,19 @@ from .clock import NOTHING
 from .journal import Journal
 
 
-def from_log(workspace: Workspace, users: Sequence[str], fields: Iterable[str] | None = None) -> tuple[Histories, int]:
+def from_log(
+    workspace: Workspace,
+    users: Sequence[str],
+    fields: Iterable[str] | None = None,
+    attributes: Collection[str] = (),
+) -> tuple[Histories, int]:
     """The whole histories of `users`, in that order, and the largest `ts` of log and journal.
 
     Args:
         workspace: With a log.
         users: Ids, nobody twice; an unknown one has no events.
         fields: Number and coded fields wanted; None for all.
+        attributes: Tables of attributes wanted.
     """
     facts = workspace.facts
     pending, last = None, NOTHING
@@ -33,6 +39,7 @@ def from_log(workspace: Workspace, users: Sequence[str], fields: Iterable[str] |
     histories = log.read_users(users, None if fields is None else set(fields))
     if pending is not None and len(pending):
         histories = merge(histories, pending, facts.kinds)
+    histories = log.informed(histories, attributes)
     return histories, max(last, log.last_ts if log.exists else NOTHING)
 
 

@@ -4,8 +4,9 @@ The log and the journal are the truth; a store is derived from them, and can be 
 `SqliteStore.follow` keeps it up with the journal.
 """
 
+import dataclasses
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from features.histories import Histories, bounds_of, localise
 from features.pack import merge, pack_all, unpack
 from features.workspace import Workspace
 
+from . import known
 from .database import Database
 from .journal import Journal
 
@@ -56,7 +58,9 @@ class Standing:
 class ProfileStore(Protocol):
     """What serving asks of a store; the same for SQLite here and for a store that many instances share."""
 
-    def read(self, users: Sequence[str], fields: Iterable[str] | None = None) -> tuple[Histories, Standing]:
+    def read(
+        self, users: Sequence[str], fields: Iterable[str] | None = None, attributes: Collection[str] = ()
+    ) -> tuple[Histories, Standing]:
         """The histories of `users`, in that order, and what the store held at that moment."""
 
     def follow(self, journal: Journal, oldest: int) -> None:
@@ -71,20 +75,27 @@ class SqliteStore(Database):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace.profiles, SCHEMA, format_=FORMAT, synchronous="NORMAL")
+        with self.transaction() as connection:
+            known.prepare(connection)
         self._workspace = workspace  # whose kinds may become more at any time
 
-    def read(self, users: Sequence[str], fields: Iterable[str] | None = None) -> tuple[Histories, Standing]:
+    def read(
+        self, users: Sequence[str], fields: Iterable[str] | None = None, attributes: Collection[str] = ()
+    ) -> tuple[Histories, Standing]:
         """The histories of `users`, in that order, and what the store held at that moment.
 
         Args:
             users: Ids, nobody twice; one that is not there has no events.
             fields: Number and coded fields wanted; None for all.
+            attributes: Tables of attributes wanted.
         """
         with self.transaction("DEFERRED") as connection:
             standing = _standing(connection)
             found = dict(_chosen(connection, users))
+            told = known.read(connection, users, attributes)
         packed = [(user, found.get(user)) for user in users]
-        return unpack(packed, None if fields is None else set(fields)), standing
+        histories = unpack(packed, None if fields is None else set(fields))
+        return (dataclasses.replace(histories, attributes=told) if attributes else histories), standing
 
     def standing(self) -> Standing:
         """What the store holds now."""

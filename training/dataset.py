@@ -6,13 +6,14 @@ was ingested. A part with more rows than a cap keeps those whose own hash is sma
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.algebra import CATEGORICAL, Feature
+from features.algebra import Feature, is_text
 from features.catalogue import Catalogue
 from features.hashing import hash128
 from features.histories import Histories
@@ -103,12 +104,16 @@ class Reader:
     texts: tuple[str, ...]
 
     @classmethod
-    def of(cls, target: Target, selected: Catalogue, facts: Facts) -> "Reader":
-        """Compile for a shop."""
+    def of(cls, target: Target, selected: Catalogue, facts: Facts, sources: Path | None = None) -> "Reader":
+        """Compile for a shop; `sources` as `compile_program` takes them."""
 
         def program(features: Mapping[str, Feature]) -> Program:
             return compile_program(
-                features, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone
+                features,
+                kinds=facts.kinds,
+                retention_days=facts.retention_days,
+                timezone=facts.timezone,
+                sources=sources,
             )
 
         return cls(
@@ -116,8 +121,8 @@ class Reader:
             cohort=program({target.cohort_column: target.cohort}),
             questions=program(target.questions),
             features=program(selected.features | QUESTIONS),
-            numbers=tuple(name for name, f in selected.features.items() if not isinstance(f, CATEGORICAL)),
-            texts=tuple(name for name, f in selected.features.items() if isinstance(f, CATEGORICAL)),
+            numbers=tuple(name for name, f in selected.features.items() if not is_text(f)),
+            texts=tuple(name for name, f in selected.features.items() if is_text(f)),
         )
 
     def eligible(self, histories: Histories, cutoffs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +146,7 @@ class Reader:
         fields = self.cohort.fields | self.questions.fields | self.features.fields
         found: dict[str, list[Gathered]] = {name: [] for name in PARTS}
         for bucket in track(f"Reading {self.target.name}", log.buckets()):
-            histories = log.read(bucket, fields, self.features.texts)
+            histories = log.informed(log.read(bucket, fields, self.features.texts), self.features.attributes)
             hashes = hash128(histories.users)
             person, cutoff = self.eligible(histories, cutoffs)
             lot = lots(hashes[1][person], cutoff)
@@ -192,7 +197,7 @@ def build(log: EventLog, facts: Facts, selected: Catalogue, target: Target, spli
         split: Cutoffs by part.
         max_rows: Most rows a part, about; more are sampled.
     """
-    reader = Reader.of(target, selected, facts)
+    reader = Reader.of(target, selected, facts, log.workspace.features)
     rows = reader.count(log, split)
     share = {name: min(1.0, max_rows / max(1, n)) for name, n in rows.items()}
     notes = [
