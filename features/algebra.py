@@ -4,20 +4,26 @@ A history is one person's events, sorted by (`ts`, `event_key` as two signed hal
 where that ties, the row that came first). A question is asked at a cutoff `t`, in int64 microseconds UTC.
 
 - Backward questions (features) see an event only if `t - RETENTION <= ts < t` and `arrived_at < t`; an `arrived_at` that is
-  null or below `ts` counts as `ts`. Forward ones (targets) see it if `t <= ts < t + RETENTION`, whenever it arrived.
+  null or below `ts` counts as `ts`. Forward ones (targets) see it if `t <= ts < t + RETENTION`, whenever it arrived. A clock
+  that jumps moves the events that it stamped and no others: each is judged by its own two instants.
 - A window is half-open: `[t + start, t + stop)`. No kinds means every kind, those that a shop adds later included.
-- Of nothing, Count, Sum, Distinct, Repeat, Abandoned, Transition and Sessions' count are 0, Favorite, First and Last null, all
-  others NaN. A Ratio is NaN where its denominator is 0 or NaN, or its numerator NaN.
-- A null field adds nothing to Sum, Max, Min, Mean, Distinct, TopShare, Entropy, Repeat and Favorite.
-- Numbers leave in the field's unit: money, quantity and rating in units (fixed point / 10,000), dwell in seconds; Age,
-  Until, Tenure and Gaps in days (86,400 s, float64). `day`, `hour` and `weekday` are the shop timezone's.
+- `LIFETIME` (Age and Tenure: `lifetime`) is the one window that RETENTION does not bound: all that the carry holds, then every
+  event with `ts < t` and `arrived_at < t`. Count, Sum and Mean may ask for it, and First of channel or campaign of every kind.
+- `SESSION` is the session so far: the session (every kind, default gap) of the latest event seen, if the silence between that
+  event and `t` is below the gap; else it is empty. Questions of sessions, rates and times to come cannot ask for it.
+- Of nothing, Count, Sum, Distinct, Repeat, Abandoned, Transition, Moves, Streak and Sessions' count are 0, Favorite, First and
+  Last null, all others NaN. A Ratio is NaN where its denominator is 0 or NaN, or its numerator NaN.
+- A null field adds nothing to Sum, Max, Min, Mean, Distinct, TopShare, Entropy, Repeat, Favorite, First, Last and Moves. The
+  field `kind` is the event's kind itself; it is null for a kind that the shop added after the question was compiled.
+- Numbers leave in the field's unit: money, quantity and rating in units (fixed point / 10,000), dwell in seconds; Age, Until,
+  Tenure and Gaps in days (86,400 s, float64), Length in seconds. `day`, `hour` and `weekday` are the shop timezone's.
 - Totals are exact int64. A quotient is one float64 division, by the unit or by (count x unit): Mean of value is
   `float(total) / float(n * 10_000)`. A median of an even number is `(a + b) / (2 * unit)`.
 - A session is a run of events of `kinds` with no silence of `gap` or more between neighbours; it is cut from what is seen, and
   belongs, whole, to the window in which it starts.
 - Transitions are between neighbours (any kinds) in one session of all kinds with the default gap; the later one's `ts`
   decides the window, the earlier one need only be seen.
-- Gaps are between neighbours in the window; days are merged after the window has been cut.
+- Gaps and Moves are between neighbours in the window; days are merged after the window has been cut.
 - An item is Abandoned unless a purchase of it that is seen, in the window or after, is at or after its last cart event there.
 - Where counts tie, Favorite is the value whose latest event is later (by ts, then key).
 """
@@ -26,7 +32,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .errors import SpecError
-from .events import DAY, RETENTION_DAYS, SESSION_GAP
+from .events import SESSION_GAP
+from .window import ALL_BACK, LIFETIME, SESSION, Window, ahead, back
+
+__all__ = ["ALL_BACK", "LIFETIME", "SESSION", "Window", "ahead", "back"]  # beside all that is defined here
 
 Kinds = tuple[str, ...]
 """Event kinds, sorted and without repetition; empty means every kind."""
@@ -34,45 +43,9 @@ Kinds = tuple[str, ...]
 NumberField = Literal["value", "quantity", "discount", "rating", "dwell"]
 CodedField = Literal["item", "category", "channel", "campaign", "page", "referrer"]
 CalendarField = Literal["day", "hour", "weekday"]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Half-open interval relative to a cutoff, in microseconds: `[cutoff + start, cutoff + stop)`.
-
-    Raises:
-        SpecError: `start >= stop`, the window lies on both sides of the cutoff, or reaches beyond 10 years.
-    """
-
-    start: int
-    stop: int = 0
-
-    def __post_init__(self) -> None:
-        if self.start >= self.stop:
-            raise SpecError(f"Window [{self.start}, {self.stop}) µs is empty: start must be below stop.")
-        if self.start < 0 < self.stop:
-            raise SpecError(f"Window [{self.start}, {self.stop}) µs holds the cutoff: look back or forward, not both.")
-        if max(-self.start, self.stop) > 3660 * DAY:
-            raise SpecError(f"Window [{self.start}, {self.stop}) µs reaches beyond 10 years of the cutoff.")
-
-    @property
-    def forward(self) -> bool:
-        """Does it look at the future?"""
-        return self.start >= 0
-
-
-def back(days: float) -> Window:
-    """`[cutoff - days, cutoff)`."""
-    return Window(-round(days * DAY))
-
-
-def ahead(days: float) -> Window:
-    """`[cutoff, cutoff + days)`."""
-    return Window(0, round(days * DAY))
-
-
-ALL_BACK = back(RETENTION_DAYS)
-"""The whole of what can be seen; a workspace with a shorter RETENTION sees that."""
+KindField = Literal["kind"]
+Values = tuple[str, ...]
+"""Texts of a coded field, sorted and without repetition; empty means any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +96,7 @@ class Min:
 class Distinct:
     """Number of different non-null values."""
 
-    field: CodedField | CalendarField
+    field: CodedField | CalendarField | KindField
     kinds: Kinds
     window: Window
 
@@ -132,7 +105,7 @@ class Distinct:
 class TopShare:
     """Largest share that one value has of the events with a value."""
 
-    field: CodedField | CalendarField
+    field: CodedField | CalendarField | KindField
     kinds: Kinds
     window: Window
 
@@ -141,7 +114,7 @@ class TopShare:
 class Entropy:
     """Shannon entropy, in nats, of the values' shares (Shannon 1948, section 6)."""
 
-    field: CodedField | CalendarField
+    field: CodedField | CalendarField | KindField
     kinds: Kinds
     window: Window
 
@@ -150,7 +123,7 @@ class Entropy:
 class Repeat:
     """Most events on one value."""
 
-    field: CodedField
+    field: CodedField | KindField
     kinds: Kinds
     window: Window
 
@@ -170,7 +143,7 @@ class Share:
 class Favorite:
     """The value with most events."""
 
-    field: CodedField
+    field: CodedField | KindField
     kinds: Kinds
     window: Window
 
@@ -179,32 +152,43 @@ class Favorite:
 class First:
     """The value of the earliest event that has one."""
 
-    field: CodedField
+    field: CodedField | KindField
     kinds: Kinds
     window: Window
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The value of the latest event that has one."""
+    """The value of the latest event that has one, or of the `n`-th latest."""
 
-    field: CodedField
+    field: CodedField | KindField
     kinds: Kinds
     window: Window
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """Days from the latest event of `kinds` seen to the cutoff."""
+    """Days from the latest event of `kinds` seen to the cutoff; `lifetime`: of the latest ever."""
 
     kinds: Kinds
+    lifetime: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """Days from the earliest event of `kinds` seen to the cutoff."""
+    """Days from the earliest event of `kinds` seen to the cutoff; `lifetime`: of the earliest ever."""
 
     kinds: Kinds
+    lifetime: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Seconds from the earliest to the latest event of `kinds` in the window: 0 for one event."""
+
+    kinds: Kinds
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +239,30 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """Number of times that the field changes from one of `before` to one of `after` (empty: any value).
+
+    Neighbours among the events of `kinds` in the window that have a value are compared; they count where the silence between
+    them is below `gap`.
+    """
+
+    field: CodedField | KindField
+    kinds: Kinds
+    window: Window
+    before: Values = ()
+    after: Values = ()
+    gap: int = SESSION_GAP
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Number of events of `kinds` seen after the latest event of `since`; of all that are seen where there is none."""
+
+    kinds: Kinds
+    since: Kinds
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """What a table of attributes says of the person at the cutoff: of the rows with `valid_from <= t` (null: always), the latest
     that gives the field. A number is NaN for nothing and for what is no number; a text is null for nothing."""
@@ -294,7 +302,7 @@ class Trend:
 
 Elementary = (
     Count | Sum | Mean | Max | Min | Distinct | TopShare | Entropy | Repeat | Share | Favorite | First | Last | Age
-    | Tenure | Until | Gaps | Sessions | Abandoned | Transition
+    | Tenure | Length | Until | Gaps | Sessions | Abandoned | Transition | Moves | Streak
 )  # fmt: skip
 Outside = Attribute | Function
 """What the kernel does not answer: it stands alone, never in a Ratio."""
@@ -317,6 +325,18 @@ def parts(feature: Feature) -> tuple[Elementary, ...]:
     if isinstance(feature, Trend):
         return (feature.short, feature.long)
     return (feature,)
+
+
+def named(feature: Feature) -> tuple[str, ...]:
+    """The kinds that a feature names."""
+    found: list[str] = []
+    for part in parts(feature):
+        found += getattr(part, "kinds", ())
+        if isinstance(part, Transition):
+            found += (part.before, part.after)
+        elif isinstance(part, Streak):
+            found += part.since
+    return tuple(found)
 
 
 def is_forward(feature: Feature) -> bool:

@@ -6,14 +6,14 @@ Ours is `catalogue.toml`; a shop adds files of its own (`HOME/features/*.toml`) 
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from . import attributes
-from .algebra import Attribute, Feature, is_forward, parts
+from .algebra import Attribute, Feature, is_forward, named
 from .definition import feature_from_toml, feature_to_json
 from .errors import SpecError, did_you_mean
 from .events import KINDS
@@ -153,9 +153,13 @@ def load(
     for one in functions:
         where = f"{one.path.name}, feature {one.name!r}"
         if not NAME.fullmatch(one.name):
-            raise SpecError(f"{where} is not a feature's name. Use small letters, digits and '_', a letter first, at most 63.")
+            raise SpecError(
+                f"{where} is not a feature's name. Use small letters, digits and '_', a letter first, at most 63."
+            )
         try:
-            question = feature_from_toml({"ask": "function", "name": one.name, "digest": one.digest, "reads": one.reads})
+            question = feature_from_toml(
+                {"ask": "function", "name": one.name, "digest": one.digest, "reads": one.reads}
+            )
         except SpecError as error:
             raise SpecError(f"{where}: {error.message}") from None
         _add(entries, where, Entry(one.name, question, one.family, one.unit, one.en, one.zh))
@@ -196,16 +200,9 @@ def _entry(
         if is_forward(feature):
             raise SpecError("its window looks forward, which would leak the future: a feature looks back, like '30d'.")
         if kinds is not None:
-            for kind in _named(feature):
+            for kind in named(feature):
                 if kind not in kinds:
                     raise SpecError(f"Key 'kinds': unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")
     except SpecError as error:
         raise SpecError(f"{where}: {error.message}") from None
     return Entry(name, feature, template.family, template.unit, words["en"], words["zh"])
-
-
-def _named(feature: Feature) -> Iterable[str]:
-    """The kinds that a question names."""
-    for part in parts(feature):
-        yield from getattr(part, "kinds", ())
-        yield from (getattr(part, key) for key in ("before", "after") if hasattr(part, key))

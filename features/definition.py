@@ -8,9 +8,9 @@
     { ask = "ratio", numerator = {…}, denominator = {…} }
 
 `ask` is a dataclass of `algebra.py` in snake case, the other keys are its fields; `kinds` may be left out and means every
-kind. A window is `"30d"` (the last 30 days), `"90d..30d"` (from 90 to 30 days ago), `"all"` (all that is seen), `"+7d"`
-(the next 7 days), `"+7d..14d"` (from 7 to 14 days ahead) or, exactly, `[start, stop]` in microseconds. A `gap` is a length
-of time such as `"30min"`, or microseconds.
+kind. A window is `"30d"` (the last 30 days), `"90d..30d"` (from 90 to 30 days ago), `"all"` (all that is seen),
+`"lifetime"` (all that ever happened), `"session"` (the session so far), `"+7d"` (the next 7 days), `"+7d..14d"` (from 7 to 14
+days ahead) or, exactly, `[start, stop]` in microseconds. A `gap` is a length of time such as `"30min"`, or microseconds.
 """
 
 import re
@@ -21,9 +21,9 @@ from functools import cache
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from . import algebra
-from .algebra import ALL_BACK, Elementary, Feature, Outside, Ratio, Trend, Window
+from .algebra import ALL_BACK, LIFETIME, SESSION, Elementary, Feature, Outside, Ratio, Trend, Window
 from .errors import InputError, SpecError, did_you_mean
-from .events import CODED_FIELDS, NUMBER_FIELDS
+from .events import CODED_FIELDS, NUMBER_FIELDS, TOUCH
 from .instants import parse_span
 
 
@@ -35,6 +35,7 @@ QUESTIONS: Final[dict[str, type]] = {
     _snake(cls.__name__): cls for cls in (*get_args(Elementary), *get_args(Outside), Ratio, Trend)
 }
 """What can be asked, by the word that asks it."""
+NAMED: Final = {"all": ALL_BACK, "lifetime": LIFETIME, "session": SESSION}
 
 
 def window_of(value: object) -> Window:
@@ -50,8 +51,8 @@ def window_of(value: object) -> Window:
         return value
     if isinstance(value, list | tuple) and len(value) == 2 and all(type(edge) is int for edge in value):
         return Window(*value)
-    if value == "all":
-        return ALL_BACK
+    if isinstance(value, str) and value in NAMED:
+        return NAMED[value]
     if isinstance(value, str):
         first, dots, second = value.removeprefix("+").partition("..")
         try:
@@ -63,8 +64,8 @@ def window_of(value: object) -> Window:
         if a:
             return Window(-a, -b)
     raise SpecError(
-        f"{value!r} is not a window. Write '30d' (the last 30 days), '90d..30d', 'all', '+7d' (the next 7 days), "
-        "'+7d..14d', or [start, stop] in microseconds."
+        f"{value!r} is not a window. Write '30d' (the last 30 days), '90d..30d', 'all', 'lifetime', 'session', "
+        "'+7d' (the next 7 days), '+7d..14d', or [start, stop] in microseconds."
     )
 
 
@@ -85,6 +86,18 @@ def _whole(value: object) -> int:
     if type(value) is int:
         return value
     raise SpecError(f"{value!r} is not a whole number.")
+
+
+def _number(value: object) -> int:
+    if _whole(value) < 1:
+        raise SpecError(f"{value!r} must be 1 or more.")
+    return _whole(value)
+
+
+def _values(value: object) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
+        return tuple(sorted(set(value)))
+    raise SpecError(f"{value!r} is not a list of texts. Write, for example, ['store', 'counter'].")
 
 
 def _gap(value: object) -> int:
@@ -134,8 +147,12 @@ def _readers(cls: type) -> dict[str, Callable[[object], Any]]:
 
 
 def _reader(cls: type, key: str, hint: Any) -> Callable[[object], Any]:
-    if key == "kinds":
+    if key in ("kinds", "since"):
         return _kinds
+    if cls is algebra.Moves and key in ("before", "after"):
+        return _values
+    if key == "n":
+        return _number
     if key == "window":
         return window_of
     if key == "gap":
@@ -209,7 +226,8 @@ def check(feature: Feature) -> None:
     """Refuse what the types allow and makes no sense.
 
     Raises:
-        SpecError: A share of no hours, Until looking back, a categorical part of a ratio, windows both ways.
+        SpecError: A share of no hours, Until looking back, a window that the question cannot have, a categorical part of a
+            ratio, windows both ways.
     """
     for part in algebra.parts(feature):
         if isinstance(part, algebra.Share) and not 0 <= part.start < part.stop <= (24 if part.field == "hour" else 7):
@@ -218,11 +236,35 @@ def check(feature: Feature) -> None:
             )
         if isinstance(part, algebra.Until) and not part.window.forward:
             raise SpecError("Until looks forward: its window must be like '+30d'.")
+        if isinstance(part, algebra.Streak) and not part.since:
+            raise SpecError("A Streak is of events since others: 'since' must name their kinds.")
+        if isinstance(part, algebra.Moves) and part.field == "kind" and (part.before or part.after):
+            raise SpecError(
+                "Moves from one kind to another are a Transition: ask 'transition' with 'before' and 'after'."
+            )
+        _check_window(part, isinstance(feature, Trend))
         if part is not feature and isinstance(part, algebra.CATEGORICAL):
             raise SpecError(f"A ratio needs numbers: {type(part).__name__} answers with a text.")
     if isinstance(feature, Ratio) and any(isinstance(x, Outside) for x in (feature.numerator, feature.denominator)):
         raise SpecError("A ratio is of questions to events: an attribute or a function stands alone.")
     algebra.is_forward(feature)
+
+
+def _check_window(part: Elementary, rate: bool) -> None:
+    """Refuse a named window where the question cannot have it; `rate` is a part of a Trend."""
+    window = getattr(part, "window", None)
+    if window in (LIFETIME, SESSION) and rate:
+        raise SpecError("A Trend compares rates: its windows must have a length, like '30d'.")
+    if window == SESSION and isinstance(part, algebra.Sessions):
+        raise SpecError("The session so far is one: ask Count or Length of the window 'session'.")
+    if window != LIFETIME or isinstance(part, algebra.Count | algebra.Sum | algebra.Mean):
+        return
+    if isinstance(part, algebra.First) and part.field in TOUCH and not part.kinds:
+        return
+    raise SpecError(
+        f"{type(part).__name__} cannot have the window 'lifetime'. Count, Sum and Mean can, First of {' or '.join(TOUCH)} of every "
+        "kind, and Age and Tenure with lifetime = true."
+    )
 
 
 def feature_to_json(feature: Feature) -> dict[str, Any]:
@@ -231,7 +273,7 @@ def feature_to_json(feature: Feature) -> dict[str, Any]:
     for field in fields(feature):
         value = getattr(feature, field.name)
         if isinstance(value, Window):
-            value = [value.start, value.stop]
+            value = next((name for name in ("lifetime", "session") if NAMED[name] == value), [value.start, value.stop])
         elif isinstance(value, tuple):
             value = list(value)
         elif type(value) in QUESTIONS.values():

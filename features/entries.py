@@ -91,10 +91,10 @@ def run(address, n_arrays, first, last):  # type: ignore[no-untyped-def]
     kernel.run(
         _ints(a, 0), _ints(a, 1), _ints(a, 2), _ints(a, 3), _ints2(a, 4), _ints(a, 5), _ints2(a, 6), _ints2(a, 7),
         _shorts2(a, 8), _ints2(a, 9), _ints2(a, 10), _ints2(a, 11), _ints2(a, 12), _ints2(a, 13), _ints2(a, 14),
-        _ints2(a, 15), _ints2(a, 16), _ints2(a, 17), _floats2(a, 18), _ints(a, 19),
-        _ints(a, 20), _ints(a, 21), _ints(a, 22), _bytes(a, 23), _ints2(a, 24), _words2(a, 25), _ints(a, 26), _ints(a, 27),
-        _floats2(a, 28),
-        _ints(a, 29), _ints(a, 30), _ints2(a, 31), _ints(a, 32), _floats(a, 33), _ints2(a, 34), _floats2(a, 35),
+        _ints2(a, 15), _ints2(a, 16), _ints2(a, 17), _ints2(a, 18), _ints2(a, 19), _floats2(a, 20), _ints(a, 21),
+        _ints(a, 22), _ints(a, 23), _ints(a, 24), _bytes(a, 25), _ints2(a, 26), _words2(a, 27),
+        _ints(a, 28), _ints2(a, 29), _ints2(a, 30), _ints(a, 31), _ints2(a, 32), _ints(a, 33), _ints(a, 34), _floats2(a, 35),
+        _ints(a, 36), _ints(a, 37), _ints2(a, 38), _ints(a, 39), _floats(a, 40), _ints2(a, 41), _floats2(a, 42),
         first, last,
     )  # fmt: skip
 

@@ -9,18 +9,19 @@ import numpy as np
 from numba import njit
 
 from .events import DAY, NULL
+from .kernel_ends import find, open_session, streak
 from .kernel_groups import abandon, group
-from .kernel_runs import gaps, session
-from .kernel_sweep import find, sweep
-from .lower import EXTREME, MEAN, RATIO, SINCE, TREND, UNTIL, VALUE
+from .kernel_runs import gaps, moves, session
+from .kernel_sweep import sweep
+from .lower import EXTREME, LENGTH, MEAN, RATIO, SINCE, TREND, UNTIL, VALUE
 from .places import place
 
 
 @njit(error_model="numpy")
 def run(  # type: ignore[no-untyped-def]
     sizes, _calendar, instants, start, sweeps, field_bounds, fields, histograms, pairs, edges, copies, merges, finds, groups,
-    sessions, waits, abandoned, steps, scales, columns,
-    offsets, ts, arrived, kind, numbers, coded, person, cutoff, out,
+    sessions, waits, abandoned, moved, streaks, steps, scales, columns,
+    offsets, ts, arrived, kind, numbers, coded, carries, carried, touch, marks, marked, person, cutoff, out,
     bounds, gathered, by_kind, slots, registers, by_code, block, first, last,
 ):  # fmt: skip
     """Answer rows `first` to `last`, into `out`.
@@ -30,17 +31,22 @@ def run(  # type: ignore[no-untyped-def]
     - `offsets` (n + 1,), `ts` (m,) sorted within each history, `kind` (m,) int8;
     - `arrived` (m,), at or after `ts`; (0,) where everything arrived when it happened;
     - `numbers` (f, m) int64 and `coded` (c, m) int32, the program's fields and calendar;
+    - `carries` (n + 1,), where the rows of a person begin in `carried` (4 + 2f, c): kind, count, first, last, then sum and
+      number of each of the number fields; `touch` (2, n), codes of `TOUCH`, -1 for none; all empty where nothing was carried;
+    - `marks` (w,), the sets that hold a text, as bits, and `marked` (c, n), where the texts of a person begin there;
     - `person` (r,) and `cutoff` (r,); `out` (k, r) float64, written;
     - scratch: `bounds` as long as `instants`; `gathered`, `slots` and `registers` as large as `sizes` says; `by_kind` (3, 64);
       `by_code` (4, s) with s above 24 and the longest history; `block` (b, k) for the rows that are written together.
     """
     step, retention = sizes[0], sizes[1]
+    ever, so_far = sizes[5], sizes[6]
     late = len(arrived) > 0 and step < 0
     nearest, farthest, met_kinds = by_kind[0], by_kind[1], by_kind[2]
     counts, met, rank, between = by_code[0], by_code[1], by_code[2], by_code[3]
     for code in range(len(counts)):
         counts[code] = 0  # and again after each question
     slots[0] = 0
+    from_carry, to_carry = 0, 0
     # The last row of the block keeps the answer of those who have done nothing that is seen.
     size = len(block) - 1
     blank = False
@@ -53,23 +59,31 @@ def run(  # type: ignore[no-untyped-def]
         else:
             low = place(ts, offsets[u], offsets[u + 1], t)
             high = place(ts, low, offsets[u + 1], t + retention)
-        if low == high and blank:
+        begin = offsets[u] if ever >= 0 else low
+        if ever >= 0 and len(carries) > 0:
+            from_carry, to_carry = carries[u], carries[u + 1]
+        nothing = begin == high and from_carry == to_carry
+        if nothing and blank:
             for c in range(len(columns)):
                 block[filled, c] = block[size, c]
         else:
             kinds = np.int64(0)
-            for e in range(low, high):
+            for e in range(begin, high):
                 kinds |= np.int64(1) << np.int64(kind[e])
             for i in range(len(instants)):
                 bounds[i] = place(ts, low, high, t + instants[i])
+            if ever >= 0:
+                bounds[ever] = begin
+            if so_far >= 0:
+                bounds[so_far] = open_session(ts, arrived, late, low, high, t)
             for s in range(len(sweeps)):
                 sweep(
                     step, sweeps[s], start, field_bounds, fields, histograms, pairs, edges, copies, merges,
-                    ts, arrived, late, kind, numbers, coded, low, t, bounds,
+                    ts, arrived, late, kind, numbers, coded, carried, from_carry, to_carry, ever, low, t, bounds,
                     gathered, nearest, farthest, met_kinds, slots,
                 )  # fmt: skip
             for f in range(len(finds)):
-                find(finds[f], arrived, late, kind, coded, t, kinds, bounds, slots)
+                find(finds[f], arrived, late, kind, coded, touch, t, u, kinds, bounds, slots)
             for g in range(len(groups)):
                 group(
                     step, groups[g], edges, copies, arrived, late, kind, coded, t, kinds, bounds,
@@ -85,10 +99,14 @@ def run(  # type: ignore[no-untyped-def]
                 abandon(
                     abandoned[a], ts, arrived, late, kind, coded, end, t, bounds, counts, met, rank, between, slots
                 )  # fmt: skip
+            for m in range(len(moved)):
+                moves(moved[m], ts, arrived, late, kind, coded, marks, marked, t, u, kinds, bounds, slots)
+            for s in range(len(streaks)):
+                streak(streaks[s], arrived, late, kind, low, high if streaks[s, 0] & kinds else low, t, slots)
             finish(steps, scales, t, slots, registers)
             for c in range(len(columns)):
                 block[filled, c] = registers[columns[c]]
-            if low == high:
+            if nothing:
                 for c in range(len(columns)):
                     block[size, c] = block[filled, c]
                 blank = True
@@ -124,6 +142,9 @@ def finish(steps, scales, t, slots, registers):  # type: ignore[no-untyped-def]
         elif operation == UNTIL:
             if slots[a] != NULL:
                 answer = (slots[a] - t) / DAY
+        elif operation == LENGTH:
+            if slots[a] != NULL:
+                answer = abs(slots[a] - slots[b]) / scale
         elif operation == RATIO:
             if registers[b] != 0:
                 answer = registers[a] / registers[b]

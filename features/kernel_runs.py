@@ -1,4 +1,4 @@
-"""Questions about what follows what: sessions, and the gaps between events."""
+"""Questions about what follows what: sessions, the gaps between events, and moves from value to value."""
 
 import numpy as np
 from numba import njit
@@ -93,6 +93,24 @@ def gaps(what, ts, arrived, late, kind, coded, t, kinds, bounds, between, slots,
         registers[what[8]] = deviation(between, n, total)
     if what[7] >= 0:
         slots[what[7]] = twice_median(between, n)
+
+
+@njit(error_model="numpy")
+def moves(what, ts, arrived, late, kind, coded, marks, marked, t, u, kinds, bounds, slots):  # type: ignore[no-untyped-def]
+    """Count the neighbours in a window whose values differ, from one set of texts to another."""
+    mask, row, gap, before, after = what[0], what[1], what[4], what[5], what[6]
+    low, high = bounds[what[2]], bounds[what[3]] if mask & kinds else bounds[what[2]]
+    n, code, at = 0, -1, 0
+    for e in range(low, high):
+        now = coded[row, e]
+        if now < 0 or not (mask >> kind[e]) & 1 or (late and arrived[e] >= t):
+            continue
+        if code >= 0 and now != code and ts[e] - at < gap:
+            left = before < 0 or (marks[marked[row, u] + code] >> before) & 1 != 0
+            if left and (after < 0 or (marks[marked[row, u] + now] >> after) & 1 != 0):
+                n += 1
+        code, at = now, ts[e]
+    slots[what[7]] = n
 
 
 @njit(error_model="numpy")

@@ -10,12 +10,14 @@ from .lower import COUNT, NEAR, RANGE
 @njit(error_model="numpy")
 def sweep(  # type: ignore[no-untyped-def]
     step, what, start, field_bounds, fields, histograms, pairs, edges, copies, merges,
-    ts, arrived, late, kind, numbers, coded, low, t, bounds, gathered, nearest, farthest, met, slots,
+    ts, arrived, late, kind, numbers, coded, carried, from_carry, to_carry, ever, low, t, bounds,
+    gathered, nearest, farthest, met, slots,
 ):  # fmt: skip
     """Walk outwards from a near edge, edge by edge, gather, and copy out what is gathered at each.
 
     `what` is the sweep's row of `Tables.sweeps`; the other tables, the columns and `t` are as in `kernel.run`; the events seen
-    begin at `low`, and `bounds` says where each of `instants` lies among them.
+    begin at `low`, and `bounds` says where each of `instants` lies among them. The rows `from_carry` to `to_carry` of `carried`
+    are met after all events, at the edge `ever`.
 
     Scratch: `gathered`, the accumulators; `nearest` and `farthest` (64,), the instant of the first and last event met of each
     kind; `met` (64,), the kinds in the order in which they are met.
@@ -36,8 +38,12 @@ def sweep(  # type: ignore[no-untyped-def]
             for e in range(begin, end if histograms[h, 3] >= edge else begin):
                 if (mask >> kind[e]) & 1 and not (late and arrived[e] >= t):
                     gathered[first + coded[row, e]] += 1
-        if what[8] != 0:
-            pair(begin, end, low, pairs, ts, arrived, late, kind, t, gathered)
+        if edges[edge, 0] == ever:
+            n_met = carry(
+                carried, from_carry, to_carry, what[7], field_bounds, fields, gathered, nearest, farthest, met, n_met
+            )
+        if what[8] >= 0:
+            pair(max(begin, low), end, low, what[8], pairs, ts, arrived, late, kind, t, gathered)
         take(step, edges[edge], copies, merges, gathered, nearest, farthest, met, n_met, slots)
         here = there
 
@@ -76,7 +82,26 @@ def count(  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def pair(begin, end, low, pairs, ts, arrived, late, kind, t, gathered):  # type: ignore[no-untyped-def]
+def carry(carried, first, last, base, field_bounds, fields, gathered, nearest, farthest, met, n_met):  # type: ignore[no-untyped-def]
+    """Count what lies before all events, a row a kind: kind, count, first, last, then sum and number of every number field."""
+    for c in range(first, last):
+        k = carried[0, c]
+        if gathered[k] == 0:
+            nearest[k] = carried[3, c]
+            met[n_met] = k
+            n_met += 1
+        farthest[k] = carried[2, c]
+        gathered[k] += carried[1, c]
+        gathered[64] += carried[1, c]
+        for f in range(field_bounds[base + k], field_bounds[base + k + 1]):
+            a, row = fields[f, 1], 4 + 2 * fields[f, 0]
+            gathered[a] += carried[row, c]
+            gathered[a + 1] += carried[row + 1, c]
+    return n_met
+
+
+@njit(error_model="numpy")
+def pair(begin, end, low, base, pairs, ts, arrived, late, kind, t, gathered):  # type: ignore[no-untyped-def]
     """Count transitions into the events, each from the one seen before it, which may lie outside the window."""
     for e in range(begin, end):
         if late and arrived[e] >= t:
@@ -85,7 +110,7 @@ def pair(begin, end, low, pairs, ts, arrived, late, kind, t, gathered):  # type:
         while late and before >= low and arrived[before] >= t:
             before -= 1
         if before >= low and ts[e] - ts[before] < SESSION_GAP:
-            a = pairs[kind[before], kind[e]]
+            a = pairs[base + kind[before], kind[e]]
             if a >= 0:
                 gathered[a] += 1
 
@@ -114,18 +139,3 @@ def take(step, edge, copies, merges, gathered, nearest, farthest, met, n_met, sl
                 elif answer == NULL or (farthest[k] - answer) * step > 0:
                     answer = farthest[k]
         slots[merges[d, 3]] = answer
-
-
-@njit(error_model="numpy")
-def find(what, arrived, late, kind, coded, t, kinds, bounds, slots):  # type: ignore[no-untyped-def]
-    """The code of the first, or last, event in the window that has one."""
-    mask, row, upwards = what[0], what[1], what[4] != 0
-    low, high = bounds[what[2]], bounds[what[3]]
-    slots[what[5]] = NULL
-    if not mask & kinds:
-        return
-    for i in range(high - low):
-        e = low + i if upwards else high - 1 - i
-        if (mask >> kind[e]) & 1 and coded[row, e] >= 0 and not (late and arrived[e] >= t):
-            slots[what[5]] = coded[row, e]
-            return

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from .algebra import LIFETIME, SESSION
 from .events import NULL
 from .lower import COUNT, DISTINCT, MAX, MIN, NUMBER, PAIR, RANGE, RATIO, SUM, Key, Lowering, Walk
 
@@ -25,26 +26,30 @@ class Tables(NamedTuple):
     `fields`, `histograms` and `pairs` say.
 
     Attributes:
-        sizes: (5,) step (-1 back, 1 forward), RETENTION in µs, numbers of accumulators, slots and registers.
+        sizes: (7,) step (-1 back, 1 forward), RETENTION in µs, numbers of accumulators, slots and registers, places among the
+            instants of the beginning of all and of the session so far; -1 where not asked for.
         calendar: (3,) rows of the coded matrix for day, hour and weekday; -1 where not needed.
         instants: (o,) every edge of a window, relative to the cutoff.
         start: (a,) what each sweep's accumulators begin with, one sweep after the other.
-        sweeps: (s, 9) near edge; from and to in `edges`, in `start`, in `histograms`; first row in `field_bounds`; 1 if
-            transitions are asked for.
+        sweeps: (s, 9) near edge; from and to in `edges`, in `start`, in `histograms`; first row in `field_bounds`; first row in
+            `pairs`, -1 where no transitions are asked for.
         field_bounds: (s * 64 + 1,) where the rows of a (sweep, kind) begin in `fields`.
         fields: (x, 3) number row, the first of four accumulators (sum, number, largest, smallest), the last edge in need of it.
         histograms: (y, 4) kind mask, calendar row, the first of 24 accumulators, the last edge in need of it.
-        pairs: (64, 64) int16: accumulator of the transition from one kind to another; -1 for none.
+        pairs: (p * 64, 64) int16: accumulator of the transition from one kind to another, in each sweep that asks; -1 for none.
         edges: (e, 6) far edge; the copies, and the merges, from and to, that are made there; a mask of the kinds with `fields`
             needed there or further on.
         copies: (c, 2) of sweeps: accumulator, slot; of groups: statistic, register; of sessions: statistic, slot.
         merges: (d, 4) of sweeps: COUNT, NEAR or FAR with a mask of kinds, or RANGE with accumulators from and to; then a slot.
-        finds: (h, 6) kind mask, coded row, window's start and stop, 1 for the first and 0 for the last, slot.
+        finds: (h, 7) kind mask, coded row, window's start and stop, 0 for the first and n for the n-th last, place in `TOUCH`
+            of a lifetime's first or -1, slot.
         groups: (g, 6) coded row, kind mask, near edge, edges from and to, 1 if only the number of values is asked.
         sessions: (n, 5) kind mask, gap, near edge, edges from and to.
         waits: (n, 9) for gaps: kind mask, row of days or -1, window's start and stop, slots of number, total, longest and
             twice the median (-1 where not wanted), register of the deviation (or -1).
         abandoned: (n, 6) kind codes of cart and purchase, row of items, window's start and stop, slot.
+        moves: (n, 8) kind mask, coded row, window's start and stop, gap, bits of the texts before and after or -1, slot.
+        streaks: (n, 3) kind mask, kind mask of what they follow, slot.
         steps: (f, 6) how slots become registers: operation, register, four slots or registers.
         scales: (f, 2) float64, what the operation divides by.
         columns: (k,) register of every column.
@@ -67,6 +72,8 @@ class Tables(NamedTuple):
     sessions: np.ndarray
     waits: np.ndarray
     abandoned: np.ndarray
+    moves: np.ndarray
+    streaks: np.ndarray
     steps: np.ndarray
     scales: np.ndarray
     columns: np.ndarray
@@ -82,7 +89,7 @@ class _Layout:
     sweeps: list[tuple[int, ...]] = field(default_factory=list)
     fields: list[list[tuple[int, int, int]]] = field(default_factory=list)  # one list a (sweep, kind)
     histograms: list[tuple[int, int, int, int]] = field(default_factory=list)
-    pairs: np.ndarray = field(default_factory=lambda: np.full((PLACES, PLACES), -1, np.int16))
+    pairs: list[np.ndarray] = field(default_factory=list)
     edges: list[tuple[int, ...]] = field(default_factory=list)
     copies: list[tuple[int, int]] = field(default_factory=list)
     merges: list[tuple[int, ...]] = field(default_factory=list)
@@ -131,7 +138,12 @@ class _Layout:
             ]
             kinds = sum(1 << kind for kind in needed if kind < PLACES - 1)
             self.edges.append((self.at(far), copies, len(self.copies), merges, len(self.merges), kinds))
-        paired = int(any(key[0] == PAIR for key in placed))
+        pairs = {key[1:]: place for key, place in placed.items() if key[0] == PAIR}
+        paired = len(self.pairs) * PLACES if pairs else -1
+        if pairs:
+            self.pairs.append(np.full((PLACES, PLACES), -1, np.int16))
+            for (before, after), place in pairs.items():
+                self.pairs[-1][before, after] = place
         ranges = (first, len(self.edges), begin, len(self.start), histograms, len(self.histograms))
         self.sweeps.append((self.at(near), *ranges, base, paired))
 
@@ -148,7 +160,6 @@ class _Layout:
             same = (what,) if group != SUM else (SUM, NUMBER, MAX, MIN)
             until = max(edge for key, edge in last.items() if key[0] in same and key[1:3] == (mask, rest[0]))
             if group == PAIR:
-                self.pairs[mask, rest[0]] = here
                 start.append(0)
             elif group == RANGE:
                 self.histograms.append((mask, rest[0], here, until))
@@ -182,11 +193,17 @@ def tables_of(low: Lowering, columns: list[int]) -> Tables:
     finds = made.within(low.finds, 2)
     waits = made.within([(*key, *(places.get(name, -1) for name in GAPS)) for key, places in low.gaps.items()], 2)
     abandoned = made.within(low.abandoned, 3)
+    moves = made.within(low.moves, 2)
     n_accumulators = max((sweep[4] - sweep[3] for sweep in made.sweeps), default=0)
     # Equal operations side by side, so that the processor foresees them; what reads registers stays behind, in its order.
     order = sorted(range(len(low.steps)), key=lambda place: (min(low.steps[place][0], RATIO), place))
     return Tables(
-        sizes=_ints((1 if low.forward else -1, low.retention, n_accumulators, low.n_slots, low.n_registers)),
+        sizes=_ints(
+            (
+                *(1 if low.forward else -1, low.retention, n_accumulators, low.n_slots, low.n_registers),
+                *(made.instants.get(instant, -1) for instant in (LIFETIME.start, SESSION.start)),
+            )
+        ),
         calendar=_ints([low.rows.get(name, -1) for name in ("day", "hour", "weekday")]),
         instants=_ints(list(made.instants)),
         start=_ints(made.start),
@@ -194,15 +211,17 @@ def tables_of(low: Lowering, columns: list[int]) -> Tables:
         field_bounds=_ints(np.cumsum([0, *(len(rows) for rows in made.fields)])),
         fields=_ints([row for rows in made.fields for row in rows], 3),
         histograms=_ints(made.histograms, 4),
-        pairs=_frozen(made.pairs),
+        pairs=_frozen(np.concatenate([np.empty((0, PLACES), np.int16), *made.pairs])),
         edges=_ints(made.edges, 6),
         copies=_ints(made.copies, 2),
         merges=_ints(made.merges, 4),
-        finds=_ints(finds, 6),
+        finds=_ints(finds, 7),
         groups=_ints(groups, 6),
         sessions=_ints(sessions, 5),
         waits=_ints(waits, 9),
         abandoned=_ints(abandoned, 6),
+        moves=_ints(moves, 8),
+        streaks=_ints(low.streaks, 3),
         steps=_ints([low.steps[place] for place in order], 6),
         scales=_frozen(np.array([low.scales[place] for place in order], np.float64).reshape(-1, 2)),
         columns=_ints(columns),
@@ -213,7 +232,7 @@ def pack(tables: Tables) -> tuple[np.ndarray, np.ndarray]:
     """The tables in one piece of memory.
 
     Returns:
-        (w,) int64, and (20, 3) int64: where each table begins in it, in bytes, its length and its second length.
+        (w,) int64, and (t, 3) int64: where each table begins in it, in bytes, its length and its second length.
     """
     starts = np.cumsum([0, *(-(-table.nbytes // 8) for table in tables)])
     memory = np.zeros(starts[-1], np.int64)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from . import algebra
-from .algebra import Feature, Kinds, Window
-from .events import DAY, FIXED_POINT, SECOND
+from .algebra import LIFETIME, SESSION, Feature, Kinds, Window
+from .errors import InternalError
+from .events import DAY, FIXED_POINT, SECOND, TOUCH
 
 # What a sweep copies out at an edge; `kernel_sweep.py` reads the same numbers.
 COUNT, SUM, NUMBER, MAX, MIN, RANGE, NEAR, FAR, PAIR = range(9)
@@ -15,8 +16,9 @@ DISTINCT, REPEAT, TOP_SHARE, ENTROPY, FAVORITE = range(5)
 # What sessions copy out; `kernel_runs.py`.
 SESSIONS, EVENTS, SPAN, MOST = range(4)
 # How slots become a register; `kernel.py`.
-VALUE, MEAN, EXTREME, SINCE, UNTIL, RATIO, TREND = range(7)
+VALUE, MEAN, EXTREME, SINCE, UNTIL, LENGTH, RATIO, TREND = range(8)
 
+OUTERMOST: Final = 2**61  # the near edge of the session so far: at or after all that is seen, and a walk of its own
 ZERO: Final = 0  # a slot that is always 0
 SCALE: Final = {
     "value": FIXED_POINT,
@@ -58,6 +60,9 @@ class Lowering:
     sessions: dict[Key, Walk] = field(default_factory=dict)
     gaps: dict[Key, dict[str, int]] = field(default_factory=dict)
     abandoned: list[Key] = field(default_factory=list)
+    moves: list[Key] = field(default_factory=list)
+    streaks: list[Key] = field(default_factory=list)
+    sets: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
     steps: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
     scales: list[tuple[float, float]] = field(default_factory=list)
 
@@ -94,15 +99,21 @@ class Lowering:
                 what = MAX if isinstance(feature, algebra.Max) else MIN
                 slot = self._slot((what, self.mask(kinds), self.numbers[name]), window)
                 return self._finish(EXTREME, (slot,), (SCALE[name],))
-            case algebra.First(name, kinds, window) | algebra.Last(name, kinds, window):
-                slot = self._new_slot()
-                upwards = int(isinstance(feature, algebra.First))
-                self.finds.append((self.mask(kinds), self.rows[name], window.start, window.stop, upwards, slot))
-                return self._finish(EXTREME, (slot,))
-            case algebra.Age(kinds):
-                return self._finish(SINCE, (self._slot((NEAR, self.mask(kinds)), algebra.ALL_BACK),))
-            case algebra.Tenure(kinds):
-                return self._finish(SINCE, (self._slot((FAR, self.mask(kinds)), algebra.ALL_BACK),))
+            case algebra.First(name, kinds, window):
+                touch = TOUCH.index(name) if window == LIFETIME else -1
+                return self._find(name, kinds, window, 0, touch)
+            case algebra.Last(name, kinds, window, n):
+                return self._find(name, kinds, window, n, -1)
+            case algebra.Age(kinds, lifetime):
+                window = LIFETIME if lifetime else algebra.ALL_BACK
+                return self._finish(SINCE, (self._slot((NEAR, self.mask(kinds)), window),))
+            case algebra.Tenure(kinds, lifetime):
+                window = LIFETIME if lifetime else algebra.ALL_BACK
+                return self._finish(SINCE, (self._slot((FAR, self.mask(kinds)), window),))
+            case algebra.Length(kinds, window):
+                mask = self.mask(kinds)
+                near, far = self._slot((NEAR, mask), window), self._slot((FAR, mask), window)
+                return self._finish(LENGTH, (near, far), (SECOND,))
             case algebra.Until(kinds, window):
                 return self._finish(UNTIL, (self._slot((NEAR, self.mask(kinds)), window),))
             case algebra.Gaps():
@@ -114,6 +125,15 @@ class Lowering:
                 cart, purchase = self.kinds.index("cart"), self.kinds.index("purchase")
                 self.abandoned.append((cart, purchase, self.rows["item"], window.start, window.stop, slot))
                 return self._finish(VALUE, (slot, ZERO))
+            case algebra.Moves(name, kinds, window, before, after, gap):
+                slot = self._new_slot()
+                row, sets = self.rows[name], (self._set(name, before), self._set(name, after))
+                self.moves.append((self.mask(kinds), row, window.start, window.stop, gap, *sets, slot))
+                return self._finish(VALUE, (slot, ZERO))
+            case algebra.Streak(kinds, since):
+                slot = self._new_slot()
+                self.streaks.append((self.mask(kinds), self.mask(since), slot))
+                return self._finish(VALUE, (slot, ZERO))
             case algebra.Distinct(name, kinds, window):
                 return self._group(DISTINCT, name, kinds, window)
             case algebra.Repeat(name, kinds, window):
@@ -124,13 +144,19 @@ class Lowering:
                 return self._group(ENTROPY, name, kinds, window)
             case algebra.Favorite(name, kinds, window):
                 return self._group(FAVORITE, name, kinds, window)
+            case algebra.Attribute() | algebra.Function():
+                raise InternalError(f"{feature} is not the kernel's to answer.")
 
     def mask(self, kinds: Kinds) -> int:
         """Bit k is set where the kind of code k counts; no kinds: all bits, those of later kinds included."""
         return sum(1 << self.kinds.index(kind) for kind in kinds) if kinds else -1
 
     def edges(self, window: Window) -> tuple[int, int]:
-        """The window's near and far edge, the far one within RETENTION."""
+        """The window's near and far edge, the far one within RETENTION unless it is the beginning of all."""
+        if window == LIFETIME:
+            return 0, window.start
+        if window == SESSION:
+            return OUTERMOST, window.start
         if self.forward:
             return window.start, min(window.stop, self.retention)
         return window.stop, max(window.start, -self.retention)
@@ -165,10 +191,20 @@ class Lowering:
     def _within(self, key: Key, window: Window) -> tuple[int, int]:
         """Two slots whose difference is what is gathered in the window, both filled by the walk from the cutoff."""
         near, far = self.edges(window)
-        if near == 0:
-            return self._copy(0, key, far), ZERO
+        if near in (0, OUTERMOST):
+            return self._copy(near, key, far), ZERO
         inner = min(near, self.retention) if self.forward else max(near, -self.retention)
         return self._copy(0, key, far), self._copy(0, key, inner)
+
+    def _find(self, name: str, kinds: Kinds, window: Window, n: int, touch: int) -> int:
+        """The code of the first value (`n` = 0), or of the n-th last."""
+        slot = self._new_slot()
+        self.finds.append((self.mask(kinds), self.rows[name], window.start, window.stop, n, touch, slot))
+        return self._finish(EXTREME, (slot,))
+
+    def _set(self, name: str, texts: tuple[str, ...]) -> int:
+        """The place of a set of texts; -1 for any text."""
+        return self.sets.setdefault((name, texts), len(self.sets)) if texts else -1
 
     def _group(self, statistic: int, name: str, kinds: Kinds, window: Window) -> int:
         near, far = self.edges(window)

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from . import outside
-from .errors import InternalError, SpecError, did_you_mean
+from .errors import SpecError, did_you_mean
 from .histories import Codes, Histories
 from .program import Program
-from .reader import brought, n_processors, read
+from .reader import brought_texts, n_processors, read
 
 FEW: Final = 64  # rows up to which a call's own cost is what counts
 BLOCK: Final = 4096  # rows turned from columns to rows at a time, so that both stay in cache
@@ -139,7 +139,10 @@ def evaluate(
     out = read(program, histories, person, cutoff, threads or n_processors())
     texts: dict[str, pa.Array] = {}
     for field, places in program.places.items():
-        answers = _texts(brought(histories.coded, field), person, out[places])
+        if field == "kind":
+            answers = _kinds(program.kinds, out[places])
+        else:
+            answers = _texts(brought_texts(histories.coded, field), person, out[places])
         for number, place in enumerate(places):
             texts[program.names[place]] = answers[number * n_rows : (number + 1) * n_rows]
     if program.outside:
@@ -147,10 +150,18 @@ def evaluate(
     return Matrix(person, cutoff, program.names, out.T, texts)
 
 
+def _kinds(kinds: tuple[str, ...], own: np.ndarray) -> pa.Array:
+    """The names of (c, r) kinds, one row after the other; null for NaN."""
+    if own.size <= FEW:
+        return pa.array(
+            [None if isnan(kind) else kinds[int(kind)] for row in own.tolist() for kind in row], pa.string()
+        )
+    null = np.isnan(own).ravel()
+    return pa.array(kinds, pa.string()).take(pa.array(np.where(null, 0, own.ravel()).astype(np.int64), mask=null))
+
+
 def _texts(codes: Codes, person: np.ndarray, own: np.ndarray) -> pa.Array:
     """The texts of (c, r) codes, one row after the other; null for NaN."""
-    if len(codes.values) < codes.offsets[-1]:
-        raise InternalError("The histories lack a field's texts; read them with texts=program.texts.")
     if own.size <= FEW:  # one person's answers: Arrow's ways take longer to set out
         starts = codes.offsets[person].tolist()
         rows = own.tolist()

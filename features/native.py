@@ -20,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 
 SOURCES: Final = (
-    "native.py", "entries.py", "kernel.py", "kernel_sweep.py", "kernel_groups.py", "kernel_runs.py", "kernel_calendar.py",
-    "kernel_texts.py", "places.py", "lower.py", "events.py",
+    "native.py", "entries.py", "kernel.py", "kernel_sweep.py", "kernel_groups.py", "kernel_runs.py", "kernel_ends.py",
+    "kernel_calendar.py", "kernel_texts.py", "places.py", "lower.py", "events.py",
 )  # fmt: skip
 """All that the machine code rests on."""
 ENTRIES: Final = {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from .functions import Call
 from .layout import Tables, pack, tables_of
 from .lower import Lowering
 from .zones import CALENDAR, transitions
+
+DERIVED: Final = (*CALENDAR, "kind")
+"""Coded rows that are made of `ts` and `kind`, and not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,16 @@ class Program:
         timezone: The shop's timezone.
         forward: Does it look at the future?
         numbers: Number fields, in the order of the kernel's rows.
-        codes: Coded fields, likewise; rows of the calendar follow them.
+        codes: Coded fields, likewise; rows of the calendar and of the kind follow them.
         categorical: Column to the coded field whose text it answers with, or to `table.field` of an attribute.
-        places: The other way round: coded field to the places of its columns.
+        places: The other way round: coded field, or `kind`, to the places of its columns.
+        kind_row: Row of the coded matrix for the kind; -1 where not needed.
+        sets: Sets of texts that are told apart: (coded field, texts), in the order of their bits.
         outside: Places of the columns that the kernel leaves to `outside.py`, and what they ask.
         functions: Those of them that are functions, loaded.
         tables: What the kernel reads.
         memory: (w,) int64, the tables in one piece.
-        shapes: (20, 3) int64, where each lies in it, as `layout.pack` says.
+        shapes: (t, 3) int64, where each lies in it, as `layout.pack` says.
     """
 
     features: dict[str, Feature]
@@ -49,6 +55,8 @@ class Program:
     codes: tuple[str, ...]
     categorical: dict[str, str]
     places: dict[str, list[int]]
+    kind_row: int
+    sets: tuple[tuple[str, tuple[str, ...]], ...]
     outside: dict[int, Outside]
     functions: dict[int, Call]
     tables: Tables
@@ -63,7 +71,13 @@ class Program:
     @property
     def texts(self) -> frozenset[str]:
         """Coded fields whose texts a history must bring, beside their codes."""
-        return frozenset(self.places) | (self._read & set(CODED_FIELDS))
+        told_apart = (field for field, _ in self.sets)
+        return frozenset((*self.places, *told_apart, *self._read)) & set(CODED_FIELDS)
+
+    @property
+    def lifetime(self) -> bool:
+        """Does any question reach beyond RETENTION?"""
+        return bool(self.tables.sizes[5] >= 0)
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -127,7 +141,7 @@ def compile_program(
         asked.add("item")
     numbers = tuple(field for field in NUMBER_FIELDS if field in asked)
     codes = tuple(field for field in CODED_FIELDS if field in asked)
-    rows = {field: row for row, field in enumerate((*codes, *(field for field in CALENDAR if field in asked)))}
+    rows = {field: row for row, field in enumerate((*codes, *(field for field in DERIVED if field in asked)))}
     lowering = Lowering(kinds, retention_days * DAY, forward, {field: row for row, field in enumerate(numbers)}, rows)
     outside = {place: asked for place, asked in enumerate(features.values()) if isinstance(asked, Outside)}
     inside = (feature for feature in features.values() if not isinstance(feature, Outside))
@@ -152,9 +166,13 @@ def compile_program(
         codes=codes,
         categorical={name: _named(feature) for name, feature in features.items() if algebra.is_text(feature)},
         places=places,
+        kind_row=rows.get("kind", -1),
+        sets=tuple(lowering.sets),
         outside=outside,
         functions={
-            place: functions.load(sources, asked) for place, asked in outside.items() if isinstance(asked, algebra.Function)
+            place: functions.load(sources, asked)
+            for place, asked in outside.items()
+            if isinstance(asked, algebra.Function)
         },
         tables=tables,
         memory=memory,
@@ -171,11 +189,6 @@ def _named(feature: Feature) -> str:
 
 
 def _check_kinds(feature: Feature, kinds: tuple[str, ...]) -> None:
-    for part in algebra.parts(feature):
-        named = (
-            *getattr(part, "kinds", ()),
-            *((part.before, part.after) if isinstance(part, algebra.Transition) else ()),
-        )
-        for kind in named:
-            if kind not in kinds:
-                raise SpecError(f"unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")
+    for kind in algebra.named(feature):
+        if kind not in kinds:
+            raise SpecError(f"unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")

@@ -8,17 +8,21 @@ from math import prod
 from typing import Final, TypeVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from . import native
 from .errors import InternalError
-from .histories import Histories
+from .events import TOUCH
+from .histories import Codes, Histories
 from .program import Program
 
 T = TypeVar("T")
 ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
 BLOCK: Final = 32  # rows that are written together, so that each column is written in whole cache lines
-MIN_CODES: Final = 24  # hours of a day, the largest calendar
+MIN_CODES: Final = 64  # kinds, of which there are more than hours in a day
 NONE: Final = np.empty(0, np.int64)
+NONE_2D: Final = np.empty((0, 0), np.int64)
 
 
 def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, threads: int) -> np.ndarray:
@@ -40,12 +44,22 @@ def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.
     for row, field in enumerate(program.numbers):
         numbers[row] = brought(histories.numbers, field)
     n_calendar = np.count_nonzero(program.tables.calendar >= 0)
-    coded = np.empty((len(program.codes) + n_calendar, m), np.int32)
+    kind = np.ascontiguousarray(histories.kind, np.int8)
+    coded = np.empty((len(program.codes) + n_calendar + (program.kind_row >= 0), m), np.int32)
     for row, field in enumerate(program.codes):
         coded[row] = brought(histories.coded, field).codes
+    if program.kind_row >= 0:
+        coded[program.kind_row] = np.where(kind < len(program.kinds), kind, -1)
     out = np.empty((len(program.names), n_rows), np.float64)
-    arrays = (offsets, ts, late, np.ascontiguousarray(histories.kind, np.int8), numbers, coded, person, cutoff, out)
+    arrays = (
+        *(offsets, ts, late, kind, numbers, coded),
+        *(_carried(program, histories) if program.lifetime else (NONE, NONE_2D, NONE_2D)),
+        *(_marks(program, histories) if program.sets else (NONE, NONE_2D)),
+        *(person, cutoff, out),
+    )
     longest = int((offsets[1:] - offsets[:-1]).max()) if n else 0
+    if histories.carry is not None:  # codes of what was carried may go beyond the number of events
+        longest = max([longest, *(int(np.diff(histories.coded[field].offsets).max()) for field in program.codes if n)])
 
     def calendar(first: int, last: int) -> None:
         _calendar(program, offsets, ts, coded, first, last)
@@ -82,6 +96,52 @@ def brought(columns: Mapping[str, T], field: str) -> T:
     return columns[field]
 
 
+def _carried(program: Program, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`carries`, `carried` and `touch` as `kernel.run` takes them."""
+    carry = histories.carry
+    if carry is None:
+        return NONE, NONE_2D, NONE_2D
+    rows = [carry.kind, carry.count, carry.first, carry.last]
+    for field in program.numbers:
+        rows += [brought(carry.sums, field), brought(carry.known, field)]
+    touch = np.full((len(TOUCH), len(histories)), -1, np.int64)
+    for row, field in enumerate(TOUCH):
+        if field in program.codes:
+            touch[row] = brought(carry.touch, field)
+    return np.ascontiguousarray(carry.offsets, np.int64), np.array(rows, np.int64), touch
+
+
+def _marks(program: Program, histories: Histories) -> tuple[np.ndarray, np.ndarray]:
+    """`marks` and `marked` as `kernel.run` takes them."""
+    marked = np.zeros((len(program.codes), len(histories)), np.int64)
+    marks: list[np.ndarray] = []
+    begin = 0
+    for row, field in enumerate(program.codes):
+        sets = [(bit, texts) for bit, (of, texts) in enumerate(program.sets) if of == field]
+        if sets:
+            codes = brought_texts(histories.coded, field)
+            marked[row] = codes.offsets[:-1] + begin
+            own = np.zeros(len(codes.values), np.int64)
+            for bit, texts in sets:
+                found = pc.is_in(codes.values, pa.array(texts, codes.values.type))
+                own |= found.to_numpy(zero_copy_only=False).astype(np.int64) << bit
+            marks.append(own)
+            begin += len(own)
+    return np.concatenate(marks), marked
+
+
+def brought_texts(columns: Mapping[str, Codes], field: str) -> Codes:
+    """The coded field's column, with its texts.
+
+    Raises:
+        InternalError: The histories were read without them.
+    """
+    codes = brought(columns, field)
+    if len(codes.values) < codes.offsets[-1]:
+        raise InternalError("The histories lack a field's texts; read them with texts=program.texts.")
+    return codes
+
+
 def _parts(n: int, n_parts: int) -> tuple[list[int], list[int]]:
     """Where each of the parts begins and ends."""
     bounds = [n * part // n_parts for part in range(n_parts + 1)]
@@ -93,7 +153,7 @@ def _calendar(program: Program, offsets: np.ndarray, ts: np.ndarray, coded: np.n
 
 
 def _answer(program: Program, arrays: tuple[np.ndarray, ...], longest: int, first: int, last: int) -> None:
-    _, _, n_accumulators, n_slots, n_registers = program.tables.sizes.tolist()
+    _, _, n_accumulators, n_slots, n_registers, *_ = program.tables.sizes.tolist()
     n_instants, n_codes, n_columns = len(program.tables.instants), max(longest, MIN_CODES) + 1, len(program.names)
     flat = (n_instants, n_accumulators, (3, 64), n_slots, n_registers, (4, n_codes), (BLOCK + 1, n_columns))
     shapes = [shape if isinstance(shape, tuple) else (shape,) for shape in flat]

@@ -16,32 +16,45 @@ from features.events import DAY, SESSION_GAP
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNIT = {"value": 10_000, "quantity": 10_000, "discount": 10_000, "rating": 10_000, "dwell": 1000}
+UNKNOWN = "later"
+"""A kind that shops of the tests add after their questions were compiled."""
 Answer = float | str | None
 
 
 def answer(feature: ask.Feature, events: list[dict], cutoff: int, *, retention: int, timezone: str) -> Answer:
     """The answer to a feature for one person's events, given in any order and with repeated keys."""
+    return finished(feature, ordered(events), cutoff, retention, ZoneInfo(timezone))
+
+
+def finished(feature: ask.Feature, history: list[dict], cutoff: int, retention: int, zone: ZoneInfo) -> Answer:
+    """The answer for a history in order."""
     if isinstance(feature, ask.Ratio):
-        a = answer(feature.numerator, events, cutoff, retention=retention, timezone=timezone)
-        b = answer(feature.denominator, events, cutoff, retention=retention, timezone=timezone)
+        a = finished(feature.numerator, history, cutoff, retention, zone)
+        b = finished(feature.denominator, history, cutoff, retention, zone)
         return a / b if b != 0 else math.nan
     if isinstance(feature, ask.Trend):
-        a = answer(feature.short, events, cutoff, retention=retention, timezone=timezone)
-        b = answer(feature.long, events, cutoff, retention=retention, timezone=timezone)
+        a = finished(feature.short, history, cutoff, retention, zone)
+        b = finished(feature.long, history, cutoff, retention, zone)
         days = [(part.window.stop - part.window.start) / DAY for part in (feature.short, feature.long)]
         return (a / days[0]) / (b / days[1]) if b != 0 else math.nan
-    return elementary(feature, seen(events, cutoff, retention, ask.is_forward(feature)), cutoff, ZoneInfo(timezone))
+    ever = getattr(feature, "lifetime", False) or getattr(feature, "window", None) == ask.LIFETIME
+    bound = cutoff - min(e["ts"] for e in history) if ever and history else retention
+    return elementary(feature, seen(history, cutoff, bound, ask.is_forward(feature)), cutoff, zone)
 
 
-def seen(events: list[dict], cutoff: int, retention: int, forward: bool) -> list[dict]:
-    """The history in order, equal keys once, and of it what may be seen."""
+def ordered(events: list[dict]) -> list[dict]:
+    """The history in order, equal keys once."""
     first: dict[tuple[int, int], dict] = {}
     for event in events:
         arrived_at = max(event["ts"], event["ts"] if event["arrived_at"] is None else event["arrived_at"])
         key = (event["key_hi"], event["key_lo"])
         if key not in first or arrived_at < first[key]["arrived_at"]:
             first[key] = event | {"arrived_at": arrived_at}
-    history = sorted(first.values(), key=lambda event: (event["ts"], event["key_hi"], event["key_lo"]))
+    return sorted(first.values(), key=lambda event: (event["ts"], event["key_hi"], event["key_lo"]))
+
+
+def seen(history: list[dict], cutoff: int, retention: int, forward: bool) -> list[dict]:
+    """What may be seen of a history."""
     if forward:
         return [e for e in history if cutoff <= e["ts"] < cutoff + retention]
     return [e for e in history if cutoff - retention <= e["ts"] < cutoff and e["arrived_at"] < cutoff]
@@ -52,7 +65,9 @@ def local(ts: int, zone: ZoneInfo) -> datetime:
 
 
 def value_of(event: dict, field: str, zone: ZoneInfo) -> object:
-    """A coded or calendar field."""
+    """A coded or calendar field, or the kind."""
+    if field == "kind":
+        return event["kind"] if event["kind"] != UNKNOWN else None
     if field == "day":
         return local(event["ts"], zone).date()
     if field == "hour":
@@ -67,7 +82,11 @@ def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneIn
         return [e for e in history if not kinds or e["kind"] in kinds]
 
     def inside(ts: int) -> bool:
-        return cutoff + q.window.start <= ts < cutoff + q.window.stop
+        if q.window == ask.SESSION:
+            return opened <= ts
+        return q.window == ask.LIFETIME or cutoff + q.window.start <= ts < cutoff + q.window.stop
+
+    opened = session_so_far(history, cutoff) if getattr(q, "window", None) == ask.SESSION else 0
 
     if isinstance(q, ask.Age):
         times = [e["ts"] for e in of(q.kinds)]
@@ -86,7 +105,14 @@ def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneIn
                 for a, b in pairwise(history)
             )
         )
+    if isinstance(q, ask.Streak):
+        ends = [place for place, e in enumerate(history) if e["kind"] in q.since]
+        return float(sum(e in of(q.kinds) for e in history[max(ends, default=-1) + 1 :]))
     events = [e for e in of(q.kinds) if inside(e["ts"])]
+    if isinstance(q, ask.Moves):
+        return moves(q, [e for e in events if value_of(e, q.field, zone) is not None])
+    if isinstance(q, ask.Length):
+        return (max(e["ts"] for e in events) - min(e["ts"] for e in events)) / 1_000_000 if events else math.nan
     if isinstance(q, ask.Count):
         return float(len(events))
     if isinstance(q, ask.Until):
@@ -118,11 +144,30 @@ def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneIn
     if isinstance(q, ask.First):
         return values[0]
     if isinstance(q, ask.Last):
-        return values[-1]
+        return values[-q.n] if len(values) >= q.n else None
     assert isinstance(q, ask.Favorite)
     latest = {value: place for place, value in enumerate(values)}
     counts = Counter(values)
     return max(counts, key=lambda value: (counts[value], latest[value]))
+
+
+def session_so_far(history: list[dict], cutoff: int) -> int:
+    """The first instant of the session that is open at the cutoff; the cutoff where none is."""
+    opened = cutoff
+    for event in reversed(history):
+        if opened - event["ts"] >= SESSION_GAP:
+            break
+        opened = event["ts"]
+    return opened
+
+
+def moves(q: ask.Moves, events: list[dict]) -> float:
+    n = 0
+    for a, b in pairwise(events):
+        before, after = a[q.field], b[q.field]
+        wanted = (not q.before or before in q.before) and (not q.after or after in q.after)
+        n += before != after and b["ts"] - a["ts"] < q.gap and wanted
+    return float(n)
 
 
 def sessions(q: ask.Sessions, events: list[dict], inside) -> float:

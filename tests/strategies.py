@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features import algebra as ask
 from features import histories
 from features.algebra import Window
-from features.events import CODED_FIELDS, DAY, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP
+from features.events import CODED_FIELDS, DAY, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP, TOUCH
 from features.schema import EVENTS
 
 settings.register_profile(
@@ -146,30 +146,68 @@ def windows(forward: bool) -> st.SearchStrategy[Window]:
     edges = [0, *SPANS, 20 * DAY, 100 * DAY, 500 * DAY]
     pairs = [(near, far) for near in edges for far in edges if near < far]
     pairs += [(0, far) for far in edges[1:]] * 6
-    return st.sampled_from([Window(near, far) if forward else Window(-far, -near) for near, far in pairs])
+    some = [Window(near, far) if forward else Window(-far, -near) for near, far in pairs]
+    return st.sampled_from(some if forward else some + [ask.SESSION] * (len(some) // 4))
 
 
 @cache
 def elementary(forward: bool = False) -> st.SearchStrategy[ask.Elementary]:
     w, k = windows(forward), kinds()
     number, coded = st.sampled_from(NUMBER_FIELDS), st.sampled_from(CODED_FIELDS)
-    any_coded = st.sampled_from([*CODED_FIELDS, "day", "hour", "weekday"])
-    gap = st.sampled_from([SESSION_GAP, HOUR, DAY])
+    some_coded = st.sampled_from([*CODED_FIELDS, "kind"])
+    any_coded = st.sampled_from([*CODED_FIELDS, "kind", "day", "hour", "weekday"])
+    gap, texts = st.sampled_from([SESSION_GAP, HOUR, DAY]), st.sampled_from([(), (), ("a",), ("b", "c"), ("d",)])
     choices = [
         st.builds(ask.Count, k, w),
         *(st.builds(cls, number, k, w) for cls in (ask.Sum, ask.Mean, ask.Max, ask.Min)),
         *(st.builds(cls, any_coded, k, w) for cls in (ask.Distinct, ask.TopShare, ask.Entropy)),
-        *(st.builds(cls, coded, k, w) for cls in (ask.Repeat, ask.Favorite, ask.First, ask.Last)),
+        *(st.builds(cls, some_coded, k, w) for cls in (ask.Repeat, ask.Favorite, ask.First)),
+        st.builds(ask.Last, some_coded, k, w, st.integers(1, 3)),
+        st.builds(ask.Length, k, w),
+        st.builds(ask.Moves, some_coded, k, w, gap=gap),
+        st.builds(ask.Moves, coded, k, w, texts, texts, gap),
         st.builds(ask.Share, st.just("hour"), st.integers(0, 12), st.integers(13, 24), k, w),
         st.builds(ask.Share, st.just("weekday"), st.integers(0, 3), st.integers(4, 7), k, w),
         st.builds(ask.Gaps, k, st.sampled_from(["mean", "deviation", "median", "max"]), w, st.booleans()),
-        st.builds(ask.Sessions, st.sampled_from(["count", "mean_events", "mean_seconds", "max_events"]), k, w, gap),
+        st.builds(
+            ask.Sessions,
+            st.sampled_from(["count", "mean_events", "mean_seconds", "max_events"]),
+            k,
+            w.filter(lambda window: window != ask.SESSION),
+            gap,
+        ),
         st.builds(ask.Abandoned, w),
         st.builds(ask.Transition, st.sampled_from(("view", "cart")), st.sampled_from(("view", "cart")), w),
         st.builds(ask.Transition, st.sampled_from(ASKED), st.sampled_from(ASKED), w),
-        *([st.builds(ask.Until, k, w)] if forward else [st.builds(ask.Age, k), st.builds(ask.Tenure, k)]),
+        *([st.builds(ask.Until, k, w)] if forward else backward()),
     ]
     return st.one_of(*choices)
+
+
+def backward() -> list[st.SearchStrategy[ask.Elementary]]:
+    """Questions that targets cannot ask."""
+    k, named = kinds(), kinds().filter(bool)
+    return [st.builds(ask.Age, k), st.builds(ask.Tenure, k), st.builds(ask.Streak, k, named), lifetime()]
+
+
+@cache
+def lifetime() -> st.SearchStrategy[ask.Elementary]:
+    k, number, ever, yes = kinds(), st.sampled_from(NUMBER_FIELDS), st.just(ask.LIFETIME), st.just(True)
+    return st.one_of(
+        st.builds(ask.Count, k, ever),
+        st.builds(ask.Sum, number, k, ever),
+        st.builds(ask.Mean, number, k, ever),
+        st.builds(ask.First, st.sampled_from(TOUCH), st.just(()), ever),
+        st.builds(ask.Age, k, yes),
+        st.builds(ask.Tenure, k, yes),
+    )
+
+
+def is_lifetime(feature: ask.Feature) -> bool:
+    """Does any part of it reach beyond RETENTION?"""
+    return any(
+        getattr(part, "lifetime", False) or getattr(part, "window", None) == ask.LIFETIME for part in ask.parts(feature)
+    )
 
 
 @cache
@@ -177,6 +215,7 @@ def features(forward: bool = False) -> st.SearchStrategy[ask.Feature]:
     simple = elementary(forward)
     numeric = simple.filter(lambda f: not isinstance(f, ask.CATEGORICAL))
     w, k = windows(forward), kinds()
+    w = w.filter(lambda window: window != ask.SESSION)
     counted = st.one_of(st.builds(ask.Count, k, w), st.builds(ask.Sum, st.sampled_from(NUMBER_FIELDS), k, w))
     ratio = st.builds(ask.Ratio, numeric, numeric)
     return st.one_of(

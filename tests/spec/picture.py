@@ -5,12 +5,12 @@ import re
 from zoneinfo import ZoneInfo
 
 from features import algebra as ask
-from features.events import DAY, HOUR, NUMBER_FIELDS, SECOND
+from features.events import DAY, HOUR, KINDS, NUMBER_FIELDS, SECOND
 from features.histories import from_events
 from features.matrix import evaluate, grid
 from features.program import compile_program
 from tests.oracle import answer
-from tests.strategies import KINDS, instant, shop_of, table
+from tests.strategies import instant, shop_of, table
 
 UNITS = {"d": DAY, "h": HOUR, "min": 60 * SECOND, "s": SECOND, "us": 1}
 SCALE = dict.fromkeys(NUMBER_FIELDS, 10_000) | {"dwell": 1000}

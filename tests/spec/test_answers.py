@@ -5,6 +5,8 @@ import math
 import pytest
 
 from features.algebra import (
+    LIFETIME,
+    SESSION,
     Abandoned,
     Age,
     Count,
@@ -14,13 +16,16 @@ from features.algebra import (
     First,
     Gaps,
     Last,
+    Length,
     Max,
     Mean,
     Min,
+    Moves,
     Ratio,
     Repeat,
     Sessions,
     Share,
+    Streak,
     Sum,
     Tenure,
     TopShare,
@@ -105,6 +110,46 @@ RHYTHM = """
     -8d        purchase
     -8d+1h     purchase
     -3d        purchase
+"""
+EVER = """
+    when     kind      value  channel  campaign  known
+    -2000d   view      -      -        henan     -
+    -1900d   purchase  10     shop     -         -
+    -900d    purchase  5      app      -         -
+    -800d    purchase  7      app      -         +1d
+    -30d     purchase  15     web      -         -
+    -20d     refund    15     web      spring    -
+    +0d      purchase  99     web      -         -
+"""
+VISIT = """
+    when       kind   item  page   dwell
+    -3h        view   a     home   5
+    -50min     view   b     home   1
+    -25min     click  -     -      -
+    -20min     view   c     item   2
+    -10min     view   c     -      3
+    -5min      cart   c     item   4
+"""
+CHANNELS = """
+    when      kind   channel
+    -9d       view   store
+    -8d       view   web
+    -8d+5min  view   app
+    -8d+6min  cart   app
+    -8d+7min  view   -
+    -8d+8min  view   web
+    -3d       view   store
+    -1d       cart   web
+"""
+MESSAGES = """
+    when   kind      key
+    -9d    message   1
+    -8d    open      2
+    -7d    message   3
+    -6d    purchase  4
+    -5d    message   6
+    -5d    view      5
+    -4d    message   7
 """
 CLOCK = """
     when        kind
@@ -245,6 +290,109 @@ CASES = {
             Trend(Count(BUY, back(1)), Count(BUY, back(8))): NAN,
         },
     ),
+    "a lifetime is not bounded by RETENTION": (
+        EVER,
+        {
+            Count(BUY, LIFETIME): 3,
+            Count(BUY, back(500)): 1,
+            Count((), LIFETIME): 5,
+            Count(VIEW, LIFETIME): 1,
+            Sum("value", BUY, LIFETIME): 30,
+            Sum("value", (), LIFETIME): 45,
+            Mean("value", BUY, LIFETIME): 10,
+            Mean("dwell", (), LIFETIME): NAN,
+            First("channel", (), LIFETIME): "shop",
+            First("campaign", (), LIFETIME): "henan",
+            First("channel", (), back(500)): "web",
+            Age(VIEW, lifetime=True): 2000,
+            Age(VIEW): NAN,
+            Age(BUY, lifetime=True): 30,
+            Tenure((), lifetime=True): 2000,
+            Tenure(BUY, lifetime=True): 1900,
+            Tenure(BUY): 30,
+            Tenure(("signup",), lifetime=True): NAN,
+            Ratio(Sum("value", BUY, back(90)), Sum("value", BUY, LIFETIME)): 0.5,
+        },
+    ),
+    "the session so far": (
+        VISIT,
+        {
+            Count((), SESSION): 5,
+            Count(VIEW, SESSION): 3,
+            Length((), SESSION): 45 * 60,
+            Length(CART, SESSION): 0,
+            Length(BUY, SESSION): NAN,
+            Distinct("item", (), SESSION): 2,
+            Distinct("page", (), SESSION): 2,
+            Repeat("item", VIEW, SESSION): 2,
+            Sum("dwell", (), SESSION): 10,
+            Mean("dwell", (), SESSION): 2.5,
+            Abandoned(SESSION): 1,
+            Last("item", VIEW, SESSION): "c",
+            First("item", VIEW, SESSION): "b",
+            Transition("view", "view", SESSION): 1,
+            Transition("view", "view", back(1)): 1,
+            Transition("view", "cart", SESSION): 1,
+            Transition("click", "view", back(1)): 1,
+            Moves("page", (), SESSION): 0,  # half an hour apart
+            Moves("page", (), SESSION, gap=HOUR): 1,
+            Count((), back(1)): 6,
+        },
+    ),
+    "a session is over after 30 minutes of silence": (
+        "when kind\n-31min view\n-30min view",
+        {Count((), SESSION): 0, Length((), SESSION): NAN, Distinct("item", (), SESSION): 0},
+    ),
+    "one microsecond less and it goes on": (
+        "when kind\n-59min view\n-30min+1us view",
+        {Count((), SESSION): 2, Length((), SESSION): 29 * 60 + 1e-6},
+    ),
+    "the length of a window's events": (
+        VISITS,
+        {Length((), back(7)): (2 * 24 * 60 + 5) * 60, Length(CART, back(7)): 0, Length(BUY, back(1)): NAN},
+    ),
+    "moves from value to value": (
+        CHANNELS,
+        {
+            Moves("channel", (), back(30)): 2,  # within half an hour: web, app, web
+            Moves("channel", (), back(30), gap=10 * DAY): 5,
+            Moves("channel", VIEW, back(30), gap=10 * DAY): 4,
+            Moves("channel", (), back(30), after=("shop", "store"), gap=10 * DAY): 1,
+            Moves("channel", (), back(30), before=("store",), gap=10 * DAY): 2,
+            Moves("channel", (), back(30), before=("app", "web"), after=("store",), gap=10 * DAY): 1,
+            Moves("channel", (), back(30), after=("nowhere",), gap=10 * DAY): 0,
+            Moves("channel", (), back(3), gap=10 * DAY): 1,  # the one before lies outside the window
+            Moves("kind", (), back(30)): 2,
+            Moves("page", (), back(30)): 0,
+        },
+    ),
+    "a streak goes back to the latest of what ends it": (
+        MESSAGES,
+        {
+            Streak(("message",), ("open",)): 3,
+            Streak(("message",), BUY): 2,
+            Streak(("message",), ("view",)): 2,  # of one instant: the key decides
+            Streak(("message",), ("signup",)): 4,
+            Streak(("message",), ("message", "open")): 0,
+            Streak((), ("open",)): 5,
+            Streak(("signup",), ("open",)): 0,
+        },
+    ),
+    "the last steps": (
+        MESSAGES,
+        {
+            Last("kind", ("message", "open", "purchase", "view"), back(30)): "message",
+            Last("kind", (), back(30), 2): "message",
+            Last("kind", (), back(30), 3): "view",
+            Last("kind", ("open", "purchase"), back(30), 2): "open",
+            Last("kind", ("open", "purchase"), back(30), 3): None,
+            First("kind", (), back(30)): "message",
+            Favorite("kind", (), back(30)): "message",
+            Distinct("kind", (), back(30)): 4,
+            Repeat("kind", (), back(30)): 4,
+            TopShare("kind", (), back(30)): 4 / 7,
+        },
+    ),
     "hours and weekdays": (
         CLOCK,
         {
@@ -266,6 +414,11 @@ CASES = {
             Age(()): NAN,
             Gaps((), "median", back(500)): NAN,
             Favorite("item", (), back(500)): None,
+            Last("kind", (), back(500)): None,
+            Moves("channel", (), back(500)): 0,
+            Streak(VIEW, CART): 0,
+            Length((), back(500)): NAN,
+            Count((), SESSION): 0,
         },
     ),
 }  # fmt: skip
