@@ -52,9 +52,12 @@ def label(seen: Histories, mode: Mode, kinds: tuple[str, ...], goal: str) -> tup
     value[kind == ends] = -1
     names = texts.dictionary.to_pylist()
     if mode == "kind:page":
-        pair, codes = np.unique(kind * (len(names) + 1) + value + 1, return_inverse=True)
-        of_kind, of_page = np.divmod(pair, len(names) + 1)
-        return codes, [
+        pair = kind * (len(names) + 1) + value + 1
+        met = np.flatnonzero(np.bincount(pair))
+        place_of = np.zeros(len(kinds) * (len(names) + 1), np.int64)
+        place_of[met] = np.arange(len(met))
+        of_kind, of_page = np.divmod(met, len(names) + 1)
+        return place_of[pair], [
             kinds[k] if p == 0 else f"{kinds[k]}:{names[p - 1]}"
             for k, p in zip(of_kind.tolist(), of_page.tolist(), strict=True)
         ]
