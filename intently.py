@@ -110,17 +110,24 @@ def simulate(_: Workspace, n_users: int, n_days: int, seed: int, out: Path, trut
 @verb(
     examples="intently ingest shop --format canonical\n"
     "intently ingest orders.csv --format mapping.toml --timezone Asia/Shanghai\n"
-    "intently ingest UserBehavior.csv --format taobao --dry-run"
+    "intently ingest UserBehavior.csv --format taobao --dry-run\n"
+    "intently ingest points.csv --attributes loyalty"
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", "layout", required=True, help="An adapter's name, or a mapping of your own (.toml).")
+@click.option("--format", "layout", help="An adapter's name, or a mapping of your own (.toml).")
+@click.option(
+    "--attributes",
+    metavar="NAME",
+    help="Into a table of attributes of your own: user_id, perhaps valid_from, and an attribute a column.",
+)
 @click.option("--timezone", help="The shop's IANA timezone; fixed by the first ingest.")
 @click.option("--currency", help="The shop's currency, such as CNY; fixed by the first ingest.")
 @click.option("--dry-run", is_flag=True, help="Only report what would happen.")
 def ingest(
     workspace: Workspace,
     paths: tuple[Path, ...],
-    layout: str,
+    layout: str | None,
+    attributes: str | None,
     timezone: str | None,
     currency: str | None,
     dry_run: bool,
@@ -129,10 +136,20 @@ def ingest(
     from features.intake import ingest as run
     from features.show import show_ingest
 
+    if layout is None and attributes is None:
+        raise click.UsageError("Missing option '--format'.", click.get_current_context())
     question = "The shop's timezone (empty: the format's own, else UTC)"
     ask = (lambda: click.prompt(question, default="", show_default=False, err=True)) if sys.stdin.isatty() else None
     result = run(
-        workspace, list(paths), layout, timezone=timezone, currency=currency, dry_run=dry_run, now=now(), ask=ask
+        workspace,
+        list(paths),
+        layout,
+        attributes=attributes,
+        timezone=timezone,
+        currency=currency,
+        dry_run=dry_run,
+        now=now(),
+        ask=ask,
     )
     return result, show_ingest
 

@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from .errors import InputError, NotFoundError, did_you_mean
-from .mapping import Mapping
+from .mapping import COLUMNS, From, Mapping
 from .mapping_file import load, parse
 from .reading import Source, open_source, stem_of, suffix_of
 
@@ -79,6 +79,12 @@ def format_of(name: str) -> Format:
     if name == "canonical":  # a file and the API with the same event_id tell of one event
         mappings = tuple(replace(mapping, name="") for mapping in mappings)
     return Format(name, mappings)
+
+
+def attributes_format(table: str) -> Format:
+    """Files for a table of attributes that need no mapping: `user_id`, perhaps `valid_from`, and an attribute in each other column."""
+    columns = {name: From((name,)) for name in COLUMNS["users"]}
+    return Format(table, (Mapping(table, "users", columns, time="any", optional=True),))
 
 
 def discover(paths: list[Path], form: Format) -> list[Found]:

@@ -14,10 +14,12 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from . import attributes as tables
+from .attributes import check_name
 from .columns import Money
-from .errors import InternalError
+from .errors import InputError, InternalError
 from .flow import Flow
-from .formats import Found, discover, format_of
+from .formats import Found, attributes_format, discover, format_of
 from .identity import CONTENT
 from .log import Appended, EventLog
 from .quarantine import DRAFTS
@@ -33,8 +35,9 @@ ITEMS_HELD: Final = 5_000_000
 def ingest(
     workspace: Workspace,
     paths: list[Path],
-    format: str,  # noqa: A002 - the option's name
+    format: str | None,  # noqa: A002 - the option's name
     *,
+    attributes: str | None = None,
     timezone: str | None = None,
     currency: str | None = None,
     dry_run: bool = False,
@@ -46,7 +49,9 @@ def ingest(
     Args:
         workspace: Where to; made at the first ingest.
         paths: Files, or folders of files.
-        format: An adapter's name, or the path of a mapping in TOML.
+        format: An adapter's name, or the path of a mapping in TOML; None with `attributes`, for files that have a column
+            `user_id`, perhaps a `valid_from`, and an attribute in each other one.
+        attributes: The table of attributes of the shop's own that the rows go into; None for events, users and items.
         timezone: The shop's, at the first ingest.
         currency: The workspace's, at the first ingest.
         dry_run: Count, and write nothing.
@@ -64,8 +69,15 @@ def ingest(
         SpecError: The mapping is wrong.
         BusyError: Another process writes to the workspace.
     """
-    files = discover(paths, format_of(format))
-    options = (timezone, currency, now, ask)
+    table = None if attributes is None else check_name(attributes)
+    files = discover(paths, attributes_format(table or "") if format is None else format_of(format))
+    other = next((found for found in files if table is not None and found.mapping.table != "users"), None)
+    if other is not None:
+        raise InputError(
+            f"{other.source.path.name} would be read as {other.mapping.table}, by {format}. A mapping of attributes has "
+            '`table = "users"`; a file with a column user_id needs none: leave --format out.'
+        )
+    options = (timezone, currency, now, ask, table or "users")
     if dry_run:
         return _ingest(workspace, files, *options, dry_run=True)
     fresh = not workspace.home.exists()
@@ -86,6 +98,7 @@ def _ingest(
     currency: str | None,
     now: int,
     ask: Callable[[], str] | None,
+    known_in: str,
     *,
     dry_run: bool,
 ) -> dict[str, Any]:
@@ -110,7 +123,7 @@ def _ingest(
             flow.attributes([found for found in files if found.mapping.table == table], table, main=not events)
             for table in ("users", "items")
         )
-        appended = (_count if dry_run else _append)(log, facts, flow, events, users, items)
+        appended = (_count if dry_run else _append)(log, facts, flow, events, users, items, known_in)
         return _report(flow, appended, users, items)
     except BaseException:
         for refused in flow.files:
@@ -125,8 +138,9 @@ def _append(
     events: list[Found],
     users: pa.Table,
     items: pa.Table,
+    known_in: str,
 ) -> Appended:
-    """Add all of it, or nothing."""
+    """Add all of it, or nothing; users into the table of attributes `known_in`."""
     workspace = log.workspace
     before = workspace.facts if workspace.exists else None
     if before != facts:
@@ -141,7 +155,7 @@ def _append(
         elif before != facts:
             workspace.fix(before)
         raise
-    new = (log.put_users(users) if len(users) else 0) + (log.put_items(items) if len(items) else 0)
+    new = (log.put_users(users, known_in) if len(users) else 0) + (log.put_items(items) if len(items) else 0)
     if flow.money.currency != facts.currency:
         workspace.fix(replace(facts, currency=flow.money.currency))
         flow.notes.append(f"The workspace's currency is {flow.money.currency}, the only one in the file.")
@@ -158,10 +172,12 @@ def _count(
     events: list[Found],
     users: pa.Table,
     items: pa.Table,
+    known_in: str,
 ) -> Appended:
     """What `_append` would answer; the workspace is only read."""
     if not events:
-        new = count_new(users, log.users(), ["user_id", "valid_from"]) + count_new(items, log.items(), ["item"])
+        known = tables.users(log.workspace, known_in)
+        new = count_new(users, known, ["user_id", "valid_from"]) + count_new(items, log.items(), ["item"])
         return Appended(new, flow.good - new)
     with tempfile.TemporaryDirectory(prefix="intently-") as scratch:
         batches = flow.events(events, _categories(log, items))

@@ -84,7 +84,8 @@ def settle(
 def _is_settled(workspace: Workspace) -> bool:
     """Has anything come in? A first ingest that was killed leaves facts behind that bind nobody."""
     tables = [path / "_delta_log" for path in (workspace.events, workspace.users, workspace.items)]
-    return workspace.exists and any(path.exists() for path in (*tables, workspace.journal))
+    own = workspace.attributes.glob("*/_delta_log")
+    return workspace.exists and any(path.exists() for path in (*tables, *own, workspace.journal))
 
 
 def _whole(workspace: Workspace, name: str, default: int) -> int:
