@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from . import attributes, compact, delta, flat, standing
 from .arrivals import Fresh, fresh, keyed
 from .compact import Compacted
+from .concern import Concern
 from .delta import Part, Snapshot
 from .errors import NotReadyError
 from .hashing import bucket_of
@@ -25,6 +26,7 @@ from .schema import EVENTS
 from .spill import Spill
 from .standing import Asked, Cover
 from .union import concatenate, empty
+from .views import attach
 from .workspace import Facts, Workspace
 
 
@@ -54,12 +56,14 @@ class EventLog:
         self._events: Snapshot | None = None
         self._histories: Snapshot | None = None
         self._tables: dict[str, Snapshot] = {}
+        self._concern: Concern | None = None
 
     def refresh(self) -> "EventLog":
         """Take a new snapshot."""
         self._histories = delta.snapshot(self.workspace.histories)  # first: what it covers is then among the events
         self._events = delta.snapshot(self.workspace.events)
         self._tables = {}
+        self._concern = None
         return self
 
     @property
@@ -202,7 +206,8 @@ class EventLog:
             keys: Are event keys wanted?
         """
         asked = Asked.of(fields, texts, keys)
-        return standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked)
+        found = standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked)
+        return found if self.concern.nothing else self.concern.of_bucket(bucket, found, asked)
 
     def read_users(
         self, users: Sequence[str], fields: Collection[str] | None = None, texts: Collection[str] | None = None
@@ -214,7 +219,34 @@ class EventLog:
             fields: Number and coded fields wanted; None for all.
             texts: Coded fields whose texts are wanted; None for all that are read.
         """
-        asked, facts = Asked.of(fields, texts, keys=True), self.workspace.facts
+        if self.concern.nothing:
+            return self._of_users(users, Asked.of(fields, texts, keys=True))
+        asked = list(dict.fromkeys(users))
+        found = attach(
+            self.whole(self.concern.with_linked(asked), fields),
+            len(asked),
+            self.workspace.facts.kinds,
+            self.concern.required,
+        )
+        return found.take(pc.index_in(pa.array(users, pa.string()), value_set=found.users).to_numpy().astype(np.int64))
+
+    def whole(self, users: Sequence[str], fields: Collection[str] | None = None) -> Histories:
+        """The same as the log has them, whatever acts say, and with the texts of all fields and of `item`."""
+        return self._of_users(users, Asked.of(None if fields is None else {*fields, "item"}, None, keys=True))
+
+    def whole_bucket(self, bucket: int) -> Histories:
+        """Everything that the log has of a bucket's persons, whatever acts say."""
+        return standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, Asked.of(None, None, keys=True))
+
+    @property
+    def concern(self) -> Concern:
+        """The acts in the log, and whom they concern."""
+        if self._concern is None:
+            self._concern = Concern(self.workspace, self.events.parts, self._of_users)
+        return self._concern
+
+    def _of_users(self, users: Sequence[str], asked: Asked) -> Histories:
+        facts = self.workspace.facts
         wanted = pc.unique(pa.array(users, pa.string()))
         bucket = bucket_of(wanted, facts.buckets)
         found = [
@@ -231,7 +263,9 @@ class EventLog:
 
     def user_ids(self, bucket: int) -> pa.Array:
         """Ids of the bucket's persons, known to the log or to the users table, sorted."""
-        ids = [self.read(bucket, (), ()).users, *attributes.user_ids(self.workspace, bucket)]
+        asked = Asked.of((), (), keys=False)
+        found = standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked)
+        ids = [found.users, *attributes.user_ids(self.workspace, bucket)]
         return pc.unique(pa.chunked_array(ids)).sort()
 
     @property
@@ -260,7 +294,8 @@ class EventLog:
                 self._tables[table] = delta.snapshot(attributes.path_of(self.workspace, table))
         asked = {table: self._tables[table] for table in sorted(tables)}
         found = attributes.known(asked, self.workspace.facts.buckets, histories.users)
-        return replace(histories, attributes=found)
+        acts = histories.acts and replace(histories.acts, sources=self.informed(histories.acts.sources, tables))
+        return replace(histories, attributes=found, acts=acts)
 
     def put_users(self, rows: pa.Table, table: str = "users") -> int:
         """Add or correct rows of the users table, or one of the shop's own; the number of those that were new or other."""

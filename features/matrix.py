@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from . import outside
+from . import outside, views
 from .errors import SpecError, did_you_mean
 from .histories import Codes, Histories
 from .program import Program
@@ -130,11 +130,36 @@ def evaluate(
     Args:
         program: The questions.
         histories: n persons' events, with the fields `program.fields` and the texts of `program.texts`.
-        person: (r,) int64 places in `histories`; rows of one person side by side are the fast case.
+        person: (r,) int64 places in `histories`; rows of one person side by side are the fast case. Where acts concern them, a
+            row sees what identity and consent let it see (`views.py`).
         cutoff: (r,) int64 microseconds UTC.
         threads: How many may work at it; None for the processors this process may use. The answer is the same.
     """
     person, cutoff = np.ascontiguousarray(person, np.int64), np.ascontiguousarray(cutoff, np.int64)
+    if histories.acts is None:
+        return _evaluate(program, histories, person, cutoff, threads)
+    seen, place = views.resolve(histories, person, cutoff, program.forward)
+    other = place >= 0
+    parts = [(histories, person, np.flatnonzero(~other)), (seen, place, np.flatnonzero(other))]
+    done = [(_evaluate(program, those, who[rows], cutoff[rows], threads), rows) for those, who, rows in parts]
+    return _together(done, person, cutoff)
+
+
+def _together(parts: Sequence[tuple[Matrix, np.ndarray]], person: np.ndarray, cutoff: np.ndarray) -> Matrix:
+    """One matrix of several, each with the (int64) places of its rows."""
+    order = np.argsort(np.concatenate([rows for _, rows in parts]))
+    first = parts[0][0]
+    values = np.concatenate([part.values.T for part, _ in parts], axis=1)[:, order].T
+    texts = {
+        name: pa.concat_arrays([part.texts[name] for part, _ in parts]).take(pa.array(order)) for name in first.texts
+    }
+    return Matrix(person, cutoff, first.names, values, texts)
+
+
+def _evaluate(
+    program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, threads: int | None
+) -> Matrix:
+    """The same of persons who are seen as they are."""
     n_rows = len(person)
     out = read(program, histories, person, cutoff, threads or n_processors())
     texts: dict[str, pa.Array] = {}

@@ -88,3 +88,19 @@ class Database:
         while self._all:
             self._all.pop().close()
         self._mine = threading.local()
+
+
+def discard_older(path: Path, format_: int) -> None:
+    """Remove a file of an older format: one that is derived, and made anew."""
+    if not path.exists():
+        return
+    connection = sqlite3.connect(path, timeout=WAIT_SECONDS)
+    try:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError:
+        return  # whoever opens it says what it is
+    finally:
+        connection.close()
+    if 0 < found < format_:
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)

@@ -59,9 +59,9 @@ def fill(
             log = EventLog(workspace)
             last = max(log.last_ts, journal.last_ts)
             oldest = oldest_kept(workspace, min(clock.now(last), last + 1))
-            store.begin(oldest)
+            store.begin(oldest, log.concern.said)
             for bucket in track("Filling the profile store", log.buckets()):
-                store.replace(bucket, log.read(bucket, keys=True), journal, oldest)
+                store.replace(bucket, log.whole_bucket(bucket), journal, oldest)
                 if should_stop():
                     return bucket + 1
             store.follow(journal, oldest)

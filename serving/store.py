@@ -1,7 +1,11 @@
-"""Profile stores: every user's last RETENTION, one row a user, to be read within a request.
+"""Profile stores: every user's last RETENTION and what came before as a carry, one row a user, to be read within a request.
 
 The log and the journal are the truth; a store is derived from them, and can be deleted at any time. `fill.py` makes it,
 `SqliteStore.follow` keeps it up with the journal.
+
+A carry cannot be told apart again. So a history to which something comes that precedes what was carried (a late event, or
+one posted twice), or that an act of consent or identity concerns, is made anew from log and journal, as often as need be; and
+whom an act concerns is kept whole.
 """
 
 import dataclasses
@@ -12,27 +16,34 @@ from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from features import acts
 from features.events import DAY
 from features.hashing import bucket_of
-from features.histories import Histories, bounds_of, localise
+from features.histories import Histories
+from features.log import EventLog
 from features.pack import merge, pack_all, unpack
+from features.trim import trim
+from features.union import concatenate
+from features.views import attach
 from features.workspace import Workspace
 
 from . import known
-from .database import Database
+from .database import Database, discard_older
 from .journal import Journal
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SLACK: Final = 35 * DAY
 """A store holds this much more than RETENTION, so that an instant of the last weeks is answered from it too."""
 MANY: Final = 500
 SCHEMA: Final = """
 CREATE TABLE profiles (user_id TEXT PRIMARY KEY, bucket INTEGER NOT NULL, history BLOB NOT NULL);
 CREATE INDEX profiles_bucket ON profiles (bucket);
+CREATE TABLE links (user_id TEXT, other TEXT, PRIMARY KEY (user_id, other)) WITHOUT ROWID;
 CREATE TABLE standing (log_version INTEGER NOT NULL, floor INTEGER NOT NULL, last_ts INTEGER NOT NULL,
-    journal TEXT NOT NULL, seq INTEGER NOT NULL, next_floor INTEGER NOT NULL);
-INSERT INTO standing VALUES (-1, 0, -9223372036854775808, '', 0, 0)
+    journal TEXT NOT NULL, seq INTEGER NOT NULL, next_floor INTEGER NOT NULL, acts INTEGER NOT NULL);
+INSERT INTO standing VALUES (-1, 0, -9223372036854775808, '', 0, 0, 0)
 """
 
 
@@ -42,10 +53,11 @@ class Standing:
 
     Attributes:
         log_version: All events of this version of the log are in it, from `floor` on; -1 while it is being filled.
-        floor: Microseconds UTC; events before it may be missing.
+        floor: Microseconds UTC; events before it may be in the carry.
         last_ts: The largest `ts` of the log and the journal; the clock `log` is 1 µs later.
         journal: Id of the journal that it follows.
         seq: All events of that journal up to here are in it.
+        acts: May somebody have said something of consent or identity?
     """
 
     log_version: int
@@ -53,6 +65,7 @@ class Standing:
     last_ts: int
     journal: str
     seq: int
+    acts: bool
 
 
 class ProfileStore(Protocol):
@@ -64,7 +77,7 @@ class ProfileStore(Protocol):
         """The histories of `users`, in that order, and what the store held at that moment."""
 
     def follow(self, journal: Journal, oldest: int) -> None:
-        """Take in what the journal has and the store has not; events before `oldest` may be dropped."""
+        """Take in what the journal has and the store has not; events before `oldest` may go into the carry."""
 
     def standing(self) -> Standing:
         """What the store holds now."""
@@ -74,10 +87,12 @@ class SqliteStore(Database):
     """The store of one machine: a SQLite file."""
 
     def __init__(self, workspace: Workspace) -> None:
+        discard_older(workspace.profiles, FORMAT)
         super().__init__(workspace.profiles, SCHEMA, format_=FORMAT, synchronous="NORMAL")
         with self.transaction() as connection:
             known.prepare(connection)
         self._workspace = workspace  # whose kinds may become more at any time
+        self._required = acts.required(workspace)
 
     def read(
         self, users: Sequence[str], fields: Iterable[str] | None = None, attributes: Collection[str] = ()
@@ -86,16 +101,24 @@ class SqliteStore(Database):
 
         Args:
             users: Ids, nobody twice; one that is not there has no events.
-            fields: Number and coded fields wanted; None for all.
+            fields: Number and coded fields wanted; None for all. `item` comes too where there are acts.
             attributes: Tables of attributes wanted.
         """
+        everyone = list(users)
         with self.transaction("DEFERRED") as connection:
             standing = _standing(connection)
-            found = dict(_chosen(connection, users))
-            told = known.read(connection, users, attributes)
-        packed = [(user, found.get(user)) for user in users]
-        histories = unpack(packed, None if fields is None else set(fields))
-        return (dataclasses.replace(histories, attributes=told) if attributes else histories), standing
+            if standing.acts:
+                everyone += _linked(connection, everyone)
+            found = dict(_chosen(connection, everyone))
+            told = known.read(connection, everyone, attributes)
+        packed = [(user, found.get(user)) for user in everyone]
+        histories = unpack(packed, None if fields is None else {*fields, *(["item"] if standing.acts else [])})
+        if attributes:
+            histories = dataclasses.replace(histories, attributes=told)
+        if standing.acts or self._required:
+            kinds = self._workspace.facts.kinds if standing.acts else ()
+            histories = attach(histories, len(users), kinds, self._required)
+        return histories, standing
 
     def standing(self) -> Standing:
         """What the store holds now."""
@@ -111,54 +134,100 @@ class SqliteStore(Database):
 
         Args:
             journal: The workspace's.
-            oldest: Microseconds UTC; events before it are dropped from the histories that are written anyway.
+            oldest: Microseconds UTC; events before it go into the carry of the histories that are written anyway.
         """
         with self.transaction() as connection:
             standing = _standing(connection)
             known = standing.seq if standing.journal == journal.id else 0
             seq, events = journal.since(known)
             if len(events):
-                self._merge(connection, events, oldest)
+                self._merge(connection, events, journal, oldest)
                 last = max(standing.last_ts, int(np.max(events["ts"].to_numpy())))
                 connection.execute("UPDATE standing SET last_ts = ?", (last,))
             if (seq, journal.id) != (standing.seq, standing.journal):
                 connection.execute("UPDATE standing SET seq = ?, journal = ?", (seq, journal.id))
 
-    def _merge(self, connection: sqlite3.Connection, events: pa.Table, oldest: int) -> None:
+    def _merge(self, connection: sqlite3.Connection, events: pa.Table, journal: Journal, oldest: int) -> None:
         """Write the histories of the events' users anew, with these events."""
+        said = acts.said(events)
+        self._note(connection, said)
+        concerned = acts.ids_of(said)
         users = list(dict.fromkeys(events["user_id"].to_pylist()))
-        found = dict(_chosen(connection, users))
+        found = dict(_chosen(connection, list(dict.fromkeys([*users, *concerned.to_pylist()]))))
+        users += [user for user in found if user not in set(users)]
         before = unpack([(user, found.get(user)) for user in users])
-        after = merge(before, events, self._workspace.facts.kinds)
-        kept = since(after, oldest)
-        if kept.n_events < after.n_events:
+        lost = _lost(before, events, concerned)
+        kinds = self._workspace.facts.kinds
+        if not lost.any():
+            self._write(connection, merge(before, events, kinds), oldest)
+            return
+        anew = before.users.filter(pa.array(lost))
+        events = events.filter(pc.invert(pc.is_in(events["user_id"], value_set=anew)))
+        kept = merge(before.take(np.flatnonzero(~lost)), events, kinds)
+        self._write(connection, concatenate([kept, self._whole(journal, anew.to_pylist())]), oldest)
+
+    def _whole(self, journal: Journal, users: list[str]) -> Histories:
+        """The histories of users as log and journal have them."""
+        pending = journal.of_users(users)  # before the log: what is drained meanwhile is then in both, and counted once
+        return merge(EventLog(self._workspace).whole(users), pending, self._workspace.facts.kinds)
+
+    def _note(self, connection: sqlite3.Connection, said: pa.Table) -> None:
+        """Remember who may be linked with whom, and that there are acts; what does not hold any more does no harm."""
+        if not len(said):
+            return
+        connection.execute("UPDATE standing SET acts = 1")
+        pairs = said.filter(pc.is_valid(said["other"]))
+        one, other = pairs["user_id"].to_pylist(), pairs["other"].to_pylist()
+        both = [*zip(one, other, strict=True), *zip(other, one, strict=True)]
+        connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", both)
+
+    def _write(self, connection: sqlite3.Connection, histories: Histories, oldest: int) -> None:
+        """Write histories, what is before `oldest` in the carry of those whom no act concerns."""
+        kinds = self._workspace.facts.kinds
+        users = histories.users.to_pylist()
+        acted = np.isin(histories.kind, acts.codes(kinds))
+        whole = np.diff(np.concatenate([[0], np.cumsum(acted)])[histories.offsets]) > 0
+        if connection.execute("SELECT acts FROM standing").fetchone()[0]:
+            linked = {user for user, _ in _pairs(connection, users)}
+            whole |= np.array([user in linked for user in users], bool)
+        asked = oldest + self._workspace.facts.retention_days * DAY  # the first cutoff that is answered from here
+        kept = trim(histories, oldest, arrived_before=asked, whole=whole)
+        if kept.n_events < histories.n_events:
             connection.execute(
                 "UPDATE standing SET floor = max(floor, ?1), next_floor = max(next_floor, ?1)", (oldest,)
             )
-        self._write(connection, kept)
-
-    def _write(self, connection: sqlite3.Connection, histories: Histories) -> None:
-        users = histories.users.to_pylist()
         buckets = bucket_of(histories.users, self._workspace.facts.buckets).tolist()
         connection.executemany(
-            "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)", zip(users, buckets, pack_all(histories), strict=True)
+            "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)", zip(users, buckets, pack_all(kept), strict=True)
         )
 
     def replace(self, bucket: int, histories: Histories, journal: Journal, oldest: int) -> None:
         """Put the log's histories of one bucket in the place of what is there, with what the journal has of it.
 
         The caller holds the writer lock: no event goes from the journal to the log meanwhile.
+
+        Args:
+            bucket: Which.
+            histories: Whole, with keys.
+            journal: The workspace's.
+            oldest: Microseconds UTC; events before it go into the carry.
         """
         with self.transaction() as connection:
             connection.execute("DELETE FROM profiles WHERE bucket = ?", (bucket,))
-            self._write(connection, since(histories, oldest))
+            self._write(connection, histories, oldest)
             pending = journal.of_bucket(bucket)
             if len(pending):
-                self._merge(connection, pending, oldest)
+                self._merge(connection, pending, journal, oldest)
 
-    def begin(self, oldest: int) -> None:
-        """From now on, until `finish`, buckets are replaced by what the log has from `oldest` on."""
+    def begin(self, oldest: int, said: pa.Table) -> None:
+        """From now on, until `finish`, buckets are replaced by what the log has, with `oldest` as the floor.
+
+        Args:
+            oldest: Microseconds UTC.
+            said: The log's acts.
+        """
         with self.transaction() as connection:
+            self._note(connection, said)
             connection.execute("UPDATE standing SET log_version = -1, next_floor = ?", (oldest,))
 
     def finish(self, log_version: int, last_ts: int) -> None:
@@ -178,34 +247,42 @@ class SqliteStore(Database):
             )
 
 
-def since(histories: Histories, oldest: int) -> Histories:
-    """The same persons with their events from `oldest` on."""
-    kept = histories.ts >= oldest
-    if kept.all():
-        return histories
-    before = bounds_of(kept.astype(np.int64))
-    offsets = before[histories.offsets]
-    person = np.repeat(np.arange(len(histories)), np.diff(offsets))
-    coded = {}
-    for name, field in histories.coded.items():
-        codes = field.codes[kept].astype(np.int64)
-        shared = np.where(codes < 0, -1, codes + field.offsets[person])
-        coded[name] = localise(shared.astype(np.int32), field.values, offsets)
-    return Histories(
-        users=histories.users,
-        offsets=offsets,
-        ts=histories.ts[kept],
-        arrived=None if histories.arrived is None else histories.arrived[kept],
-        kind=histories.kind[kept],
-        key_hi=histories.key_hi[kept],
-        key_lo=histories.key_lo[kept],
-        numbers={name: column[kept] for name, column in histories.numbers.items()},
-        coded=coded,
-    )
+def _lost(before: Histories, events: pa.Table, concerned: pa.Array) -> np.ndarray:
+    """(n,) bool: whose carry would have to be taken apart, for an event before its end or an act?"""
+    if before.carry is None:
+        return np.zeros(len(before), bool)
+    place = pc.index_in(events["user_id"], value_set=before.users).to_numpy()
+    first = np.full(len(before), np.iinfo(np.int64).max)
+    np.minimum.at(first, place, events["ts"].to_numpy())
+    acted = pc.is_in(before.users, value_set=concerned).to_numpy(zero_copy_only=False)
+    lost: np.ndarray = (first <= before.carry.ends()) | (acted & (np.diff(before.carry.offsets) > 0))
+    return lost
 
 
 def _standing(connection: sqlite3.Connection) -> Standing:
-    return Standing(*connection.execute("SELECT log_version, floor, last_ts, journal, seq FROM standing").fetchone())
+    query = "SELECT log_version, floor, last_ts, journal, seq, acts FROM standing"
+    version, floor, last_ts, journal, seq, acted = connection.execute(query).fetchone()
+    return Standing(version, floor, last_ts, journal, seq, bool(acted))
+
+
+def _linked(connection: sqlite3.Connection, users: Sequence[str]) -> list[str]:
+    """Others who may be one person with some of the users, directly or through others."""
+    found, ahead = dict.fromkeys(users), list(users)
+    while ahead:
+        ahead = [
+            other for other in dict.fromkeys(other for _, other in _pairs(connection, ahead)) if other not in found
+        ]
+        found |= dict.fromkeys(ahead)
+    return list(found)[len(users) :]
+
+
+def _pairs(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(user, other) of those users who were ever linked with another."""
+    for start in range(0, len(users), MANY):
+        some = users[start : start + MANY]
+        yield from connection.execute(
+            f"SELECT user_id, other FROM links WHERE user_id IN ({', '.join('?' * len(some))})", some
+        )
 
 
 def _chosen(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -2,18 +2,17 @@ import sqlite3
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from features.errors import BusyError, DamagedError, FormatError
 from features.events import DAY
-from features.histories import from_events
 from features.log import EventLog
+from features.trim import trim
 from serving.clock import Clock
 from serving.drain import drain
 from serving.fill import fill, follow, is_behind, open_journal, open_store
 from serving.past import from_log
-from serving.store import SLACK, since
+from serving.store import SLACK
 
 from .conftest import START, flatten, invent, users_of, with_keys
 
@@ -127,7 +126,7 @@ def test_a_fill_waits_for_the_writer_and_then_refuses(workspace):
         fill(workspace, LOG, wait=0.2)
 
 
-def test_what_lies_before_the_floor_is_dropped_and_the_store_says_so(workspace):
+def test_what_lies_before_the_floor_goes_into_the_carry_and_the_store_says_so(workspace):
     with workspace.writing("the test"):
         old = invent(200, seed=5, prefix="old", start=START - 800 * DAY, days=300)
         EventLog(workspace).append([old], arrived_at=None)
@@ -140,7 +139,8 @@ def test_what_lies_before_the_floor_is_dropped_and_the_store_says_so(workspace):
     assert (histories.ts >= standing.floor).all()
     whole = log.read_users(users_of())
     assert whole.n_events == 2200
-    assert flatten(histories) == flatten(since(whole, standing.floor))
+    assert flatten(histories) == flatten(trim(whole, standing.floor))
+    assert histories.carry.count.sum() == 200
     store.close()
 
 
@@ -159,17 +159,6 @@ def test_a_later_event_drops_what_it_makes_old_and_raises_the_floor(workspace):
     assert store.standing().floor == floor
     assert not is_behind(workspace, store, LOG)
     store.close()
-
-
-def test_since_keeps_texts_of_the_events_that_stay():
-    events = with_keys(invent(500, users=5))
-    histories = from_events(events)
-    cut = START + 100 * DAY
-    expected = from_events(events.filter(pc.greater_equal(events["ts"], cut)))
-    assert flatten(since(histories, cut)) == flatten(expected)
-    for name, field in since(histories, cut).coded.items():
-        np.testing.assert_array_equal(field.codes, expected.coded[name].codes)
-        assert field.values.equals(expected.coded[name].values)
 
 
 def test_a_file_that_is_no_store_is_refused(workspace):
