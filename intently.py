@@ -355,6 +355,39 @@ def features_group() -> None:
 
 @verb(
     features_group,
+    name="list",
+    examples="intently features list\nintently features list 'purchase_*' '!*_7d'\nintently features list --family tempo --lang zh",
+)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--family", help="Only this family.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the titles.")
+def features_list(workspace: Workspace, patterns: tuple[str, ...], family: str | None, lang: str) -> Shown:
+    """The features that there are, ours and the workspace's own: names, or patterns with * ? and ! for not."""
+    from features.described import listing
+    from features.show import show_features
+
+    return listing(workspace, patterns, family), lambda result: show_features(result, lang)
+
+
+@verb(
+    features_group,
+    name="show",
+    examples="intently features show purchase_count_30d\nintently features show purchase_age --lang zh --json",
+)
+@click.argument("name")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the question.")
+def features_show(workspace: Workspace, name: str, lang: str) -> Shown:
+    """All of one feature: what it asks, in words and as TOML, what it reads, where it is defined, who uses it."""
+    from features.described import described
+    from features.show import show_feature
+    from models.uses import used_by
+
+    result = described(workspace, name) | {"used_by": used_by(workspace)[name]}
+    return result, lambda shown: show_feature(shown, lang)
+
+
+@verb(
+    features_group,
     name="compute",
     examples="intently features compute --as-of 2025-12-31 --out features.parquet\n"
     "intently features compute --as-of 2025-11-30 --as-of 2025-12-31 --features purchase_count_30d,purchase_age --out f.parquet\n"

@@ -20,6 +20,10 @@ A message says what, the value, the rule and the way out:
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+MOST_LISTED: Final = 60
+"""Known words that a message lists."""
 
 
 class IntentlyError(Exception):
@@ -114,11 +118,14 @@ class InternalError(IntentlyError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The tail of a message about an unknown word: the known ones, and the nearest.
+    """The tail of a message about an unknown word: the known ones, unless they are too many to read, and the nearest.
 
     >>> did_you_mean("purchse", ["cart", "purchase"])
     "Known: cart, purchase. Did you mean 'purchase'?"
+    >>> did_you_mean("purchse", ["purchase", *map(str, range(100))])
+    "101 are known. Did you mean 'purchase'?"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"Known: {', '.join(names)}." + (f" Did you mean '{near[0]}'?" if near else "")
+    near = difflib.get_close_matches(word, names, n=1 if len(names) <= MOST_LISTED else 3)
+    listed = f"Known: {', '.join(names)}." if len(names) <= MOST_LISTED else f"{len(names)} are known."
+    return listed + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -51,3 +52,39 @@ def show_ingest(result: dict[str, Any]) -> None:
         console.print(f"Mend [bold]{result['quarantine']}[/] and ingest it again with the same format.", soft_wrap=True)
     for note in result.get("notes", ()):
         console.print(f"[dim]· {note}[/]", soft_wrap=True)
+
+
+def show_features(result: dict[str, Any], language: str) -> None:
+    """A line a feature, family by family."""
+    console = Console(highlight=False)
+    width = max(len(row["name"]) for row in result["features"])
+    for family, n in sorted(result["families"].items()):
+        console.print(f"[bold]{family}[/] [dim]{n}[/]")
+        for row in result["features"]:
+            if row["family"] == family:
+                title = f"{row['title'][language]} [dim]{row['unit']}[/]"
+                console.print(f"  {row['name']:<{width}}  {title}", soft_wrap=True)
+    console.print(f"[dim]{len(result['features']):,} features; `intently features show NAME` tells all of one.[/]")
+
+
+def show_feature(result: dict[str, Any], language: str) -> None:
+    """All of one feature, a line a fact."""
+    console = Console(highlight=False)
+    used, kinds = result["used_by"], result["kinds"]
+    events = [] if kinds is None else [f"events of kind {', '.join(kinds)}" if kinds else "events of every kind"]
+    facts = {
+        "title": "\n".join(result["title"][one] for one in ("en", "zh")),
+        "question": result["question"][language],
+        "family": result["family"],
+        "unit": result["unit"] + (", a text" if result["type"] == "text" else ""),
+        "window": result["window"],
+        "of nothing": result["nothing"],
+        "reads": ", ".join([*result["fields"], *events]),
+        "defined in": result["file"] + (" (ours)" if result["ours"] else ""),
+        "as TOML": result["toml"],
+        "used by": "\n".join(f"{what[:-1]} {', '.join(names)}" for what, names in used.items() if names) or "nothing",
+    }
+    console.print(f"[bold]{result['name']}[/]")
+    for name, value in facts.items():
+        for n, line in enumerate((value or "").splitlines()):
+            console.print(f"  [dim]{name if n == 0 else '':<10}[/]  {escape(line)}", soft_wrap=True)
