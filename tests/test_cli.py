@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import ROOT, intently
 
-VERBS = ["simulate", "ingest", "train", "promote", "rollback", "score", "lookup", "serve", "ui", "compact", "demo"]
+VERBS = ["simulate", "ingest", "train", "promote", "rollback", "score", "lookup", "serve", "ui", "compact", "demo", "paths"]
 
 
 def refused(*words, home=None, **kwargs):

@@ -1,7 +1,7 @@
 """The analysis of a workspace's log, bucket by bucket: what `intently paths` answers. The package's docstring defines it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -136,22 +136,38 @@ def paths(workspace: Workspace, asked: Asked) -> dict[str, Any]:
     log = EventLog(workspace)
     if not log.exists:
         raise NotReadyError(f"The log of {workspace.home} has no events yet; `intently ingest` some first.")
-    modes = {mode for mode in MODES if mode in {"kind", "page", asked.mode}}
-    names: dict[Mode, Counter[str]] = {mode: Counter() for mode in modes}
-    for seen in _people(log, asked, modes, kinds, "Naming steps"):
-        for mode, counts in count_names(seen, modes, kinds, asked.goal).items():
-            names[mode] += counts
-    found = Found(asked, kinds, {mode: Steps.of(mode, asked.goal, names[mode]) for mode in MODES if mode in modes})
-    for seen in _people(log, asked, modes, kinds, "Following paths"):
-        found.add(seen)
-    return _describe(found, log.version)
-
-
-def _people(log: EventLog, asked: Asked, modes: set[Mode], kinds: tuple[str, ...], label: str) -> Iterator[Histories]:
-    """What is seen of everyone, a bucket at a time."""
+    modes = modes_of(asked)
     texts = {name for mode in modes if (name := field_of(mode))}
-    for bucket in track(label, log.buckets()):
-        yield see(log.read(bucket, {*texts, "dwell"}, texts), asked.until, kinds)
+
+    def people(label: str) -> Iterator[Histories]:
+        for bucket in track(label, log.buckets()):
+            yield log.read(bucket, {*texts, "dwell"}, texts)
+
+    return analyse(people, asked, kinds) | {"log_version": log.version}
+
+
+def modes_of(asked: Asked) -> tuple[Mode, ...]:
+    """The ways of naming steps that are needed: the one asked for, and kind and page for the time spent on them."""
+    return tuple(mode for mode in MODES if mode in {"kind", "page", asked.mode})
+
+
+def analyse(people: Callable[[str], Iterable[Histories]], asked: Asked, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """The analysis of any histories.
+
+    Args:
+        people: Gives, twice, groups of persons who share nobody, with `dwell` and the fields of `modes_of`; it is told what for.
+        asked: What, checked.
+        kinds: The workspace's.
+    """
+    modes = modes_of(asked)
+    names: dict[Mode, Counter[str]] = {mode: Counter() for mode in modes}
+    for histories in people("Naming steps"):
+        for mode, counts in count_names(see(histories, asked.until, kinds), modes, kinds, asked.goal).items():
+            names[mode] += counts
+    found = Found(asked, kinds, {mode: Steps.of(mode, asked.goal, names[mode]) for mode in modes})
+    for histories in people("Following paths"):
+        found.add(see(histories, asked.until, kinds))
+    return _describe(found)
 
 
 def _check(asked: Asked, kinds: tuple[str, ...]) -> None:
@@ -172,7 +188,7 @@ def _check(asked: Asked, kinds: tuple[str, ...]) -> None:
         )
 
 
-def _describe(found: Found, version: int) -> dict[str, Any]:
+def _describe(found: Found) -> dict[str, Any]:
     asked, steps = found.asked, found.steps[found.asked.mode]
     ways = {
         name: sequences.merge(parts, asked.depth)
@@ -191,7 +207,6 @@ def _describe(found: Found, version: int) -> dict[str, Any]:
         "steps": asked.mode,
         "depth": asked.depth,
         "horizon_days": asked.horizon_days,
-        "log_version": version,
         "left_out": {"names": steps.left_out, "events": steps.events_left_out},
         "counts": {
             name: found.counts[name]

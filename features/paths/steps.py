@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..histories import Histories
 
@@ -129,8 +127,6 @@ def count_names(seen: Histories, modes: Iterable[Mode], kinds: tuple[str, ...], 
 
 def see(histories: Histories, until: int, kinds: tuple[str, ...]) -> Histories:
     """What is seen at `until`: events that happened and had arrived before it, without those that are no acts."""
-    from dataclasses import replace
-
     shown = histories.ts < until
     if histories.arrived is not None:
         shown &= histories.arrived < until
@@ -151,8 +147,3 @@ def see(histories: Histories, until: int, kinds: tuple[str, ...]) -> Histories:
         numbers={name: column[shown] for name, column in histories.numbers.items()},
         coded={name: replace(field, codes=field.codes[shown]) for name, field in histories.coded.items()},
     )
-
-
-def has_values(seen: Histories, field: str) -> bool:
-    """Has any event a value?"""
-    return bool(pc.any(pa.array(valued(seen, field))).as_py())
