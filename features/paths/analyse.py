@@ -8,18 +8,19 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import InputError, NotReadyError, did_you_mean
-from ..events import DAY
+from ..events import ACTS, DAY
 from ..histories import Histories, ranges
 from ..instants import to_iso
 from ..log import EventLog
 from ..progress import track
+from ..views import canonical
 from ..workspace import Workspace
 from . import flows, journeys, sequences
 from .dwell import Dwell, times
 from .journeys import Units
 from .movers import Tally
 from .sequences import DEEPEST, Paths
-from .steps import MODES, NO_ACTS, OURS, Mode, Steps, count_names, field_of, see, valued
+from .steps import MODES, OURS, Mode, Steps, count_names, field_of, see, valued
 
 CAUSE: Final = "Association, not cause: people who are about to buy put things into carts. An experiment tells what makes them buy."
 
@@ -141,7 +142,8 @@ def paths(workspace: Workspace, asked: Asked) -> dict[str, Any]:
 
     def people(label: str) -> Iterator[Histories]:
         for bucket in track(label, log.buckets()):
-            yield log.read(bucket, {*texts, "dwell"}, texts)
+            histories = log.read(bucket, {*texts, "dwell"}, texts)
+            yield histories if histories.acts is None else canonical(histories, asked.until)
 
     return analyse(people, asked, kinds) | {"log_version": log.version}
 
@@ -173,9 +175,9 @@ def analyse(people: Callable[[str], Iterable[Histories]], asked: Asked, kinds: t
 def _check(asked: Asked, kinds: tuple[str, ...]) -> None:
     if asked.mode not in MODES:
         raise InputError(f"Unknown steps {asked.mode!r}. {did_you_mean(asked.mode, MODES)}")
-    acts = [kind for kind in kinds if kind not in NO_ACTS]
-    if asked.goal not in acts:
-        raise InputError(f"Unknown event kind {asked.goal!r}. {did_you_mean(asked.goal, acts)}")
+    steps = [kind for kind in kinds if kind not in ACTS]
+    if asked.goal not in steps:
+        raise InputError(f"Unknown event kind {asked.goal!r}. {did_you_mean(asked.goal, steps)}")
     if not 1 <= asked.depth <= DEEPEST:
         raise InputError(f"A path of {asked.depth} steps: the depth is from 1 to {DEEPEST}.")
     if not 1 <= asked.horizon_days <= 3650:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from ..acts import codes
 from ..histories import Histories
 
 Mode = Literal["kind", "page", "category", "channel", "kind:page"]
@@ -15,8 +16,6 @@ MOST: Final = 60
 """Names that stay apart; with the goal and `(other)`, a step and "no step" fit into `BITS`."""
 BITS: Final = 6
 OTHER: Final = "(other)"
-NO_ACTS: Final = ("consent", "withdraw", "alias", "unalias")
-"""Kinds that are no steps."""
 OURS: Final = ("message",)
 """Kinds of what the shop does: steps, but no sign of the person."""
 
@@ -107,9 +106,9 @@ class Steps:
         """(m,) int64 code of every event."""
         places, names = label(seen, self.mode, kinds, self.goal)
         known = {name: code for code, name in enumerate(self.names)}
-        codes = np.array([known.get(name, len(self.names) - 1) for name in names], np.int64)
-        coded: np.ndarray = codes[places]
-        return coded
+        coded = np.array([known.get(name, len(self.names) - 1) for name in names], np.int64)
+        found: np.ndarray = coded[places]
+        return found
 
 
 def count_names(seen: Histories, modes: Iterable[Mode], kinds: tuple[str, ...], goal: str) -> dict[Mode, Counter[str]]:
@@ -126,13 +125,12 @@ def count_names(seen: Histories, modes: Iterable[Mode], kinds: tuple[str, ...], 
 
 
 def see(histories: Histories, until: int, kinds: tuple[str, ...]) -> Histories:
-    """What is seen at `until`: events that happened and had arrived before it, without those that are no acts."""
+    """What is seen at `until`: events that happened and had arrived before it, without what says who somebody is."""
     shown = histories.ts < until
     if histories.arrived is not None:
         shown &= histories.arrived < until
-    for name in NO_ACTS:
-        if name in kinds:
-            shown &= histories.kind != kinds.index(name)
+    for code in codes(kinds):
+        shown &= histories.kind != code
     if shown.all():
         return histories
     before = np.concatenate([[0], np.cumsum(shown)])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from features.algebra import Sessions, Transition, back
@@ -177,6 +178,27 @@ def test_what_arrived_later_is_not_seen(tmp_path):
     empty = paths(log.workspace, ASKED)
     assert set(empty["counts"].values()) == {0}
     assert empty["paths"]["goal"] == {"n": 0, "different": 0, "top": []}
+
+
+def test_ids_that_are_one_person_walk_one_path_and_who_withdrew_walks_none(tmp_path):
+    log = make(tmp_path / "home", own_kinds=("alias", "withdraw"))
+    rows = events(
+        [
+            ("phone", at(1, 10), "search", None, None),
+            ("phone", at(1, 10, 2), "alias", None, None),
+            ("desk", at(1, 10, 5), "purchase", None, None),
+            ("silent", at(1, 10), "view", None, None),
+            ("silent", at(1, 11), "withdraw", None, None),
+        ]
+    ).append_column("item", pa.array([None, "desk", None, None, None], pa.string()))
+    log.append([rows], arrived_at=None)
+    found = paths(log.workspace, ASKED)
+    assert found["counts"] | {"persons": 1, "events": 2, "sessions": 1, "bought": 1} == found["counts"]
+    assert listed(found["paths"]["goal"]) == {"search": (1, 1, [1])}
+    with pytest.raises(InputError, match="Unknown event kind 'alias'"):
+        paths(log.workspace, replace(ASKED, goal="alias"))
+    before = paths(log.workspace, replace(ASKED, until=at(1, 10, 2)))  # nothing of it is known yet
+    assert before["counts"] | {"persons": 2, "events": 2} == before["counts"]
 
 
 @pytest.mark.parametrize(
