@@ -4,7 +4,7 @@ import tomllib
 from itertools import groupby
 from pathlib import Path
 
-from features import adapters, formats, mapping_file
+from features import adapters, formats, mapping_file, paths
 from features.catalogue import load
 from features.validate import RULES
 from models.tag import Value
@@ -95,6 +95,29 @@ def intake_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def paths_page() -> str:
+    """What `intently paths` counts: the package's own words."""
+    title, _, words = str(paths.__doc__).partition("\n\n")
+    return "\n".join(
+        [
+            "# Paths",
+            "",
+            title,
+            "",
+            "Rendered from the docstring of `features/paths` by `make docs`.",
+            "",
+            "    intently paths --out paths.html",
+            "    intently paths --steps kind:page --depth 6 --from 2025-06-01 --until 2025-09-01 --csv tables --out paths.svg",
+            "    intently paths --to signup --horizon 14 --lang zh --out paths.html",
+            "",
+            "The page stands alone: it holds its figures and needs no network. `--csv` writes every table, `--json` all of it.",
+            "",
+            words.strip(),
+            "",
+        ]
+    )
+
+
 def example(docstring: str) -> list[str]:
     """The indented lines of a docstring."""
     return [line[4:] for line in docstring.splitlines() if line.startswith("    ")]
@@ -102,7 +125,12 @@ def example(docstring: str) -> list[str]:
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"features.md": features_page(), "tags.md": tags_page(), "intake.md": intake_page()}
+    return {
+        "features.md": features_page(),
+        "tags.md": tags_page(),
+        "intake.md": intake_page(),
+        "paths.md": paths_page(),
+    }
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ directly, and N = (I - Q)⁻¹,
 
     P = c + s·N·r        removal(k) = 1 - P(without k) / P = (s·N)ₖ / Nₖₖ · (N·r)ₖ / P
 
-**Beware.** All this is association, not cause: people who are about to buy put things into carts. Whether a step *makes* people
-buy is told by an experiment. Sessions and journeys of one person are counted as if they were of different ones, so the
-intervals are narrower than they should be where few people make many of them.
+**Beware.** All this is association, not cause: people who are about to buy put things into carts. Whether a step *makes*
+people buy is told by an experiment. Long journeys hold more different steps than short ones, whatever the steps do. Sessions
+and journeys of one person are counted as if they were of different ones, so the intervals are narrower than they should be
+where few people make many of them.
 """

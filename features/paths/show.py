@@ -19,7 +19,8 @@ def show_paths(result: dict[str, Any]) -> None:
     console.print(
         f"[bold]{figure(counts['persons'])}[/] persons, {figure(counts['events'])} events in {figure(counts['sessions'])} "
         f"sessions, of which {percent(counts['sessions_converted'], counts['sessions'])} with {goal}; "
-        f"journeys: {figure(counts['bought'])} to {goal}, {figure(counts['left'])} left without, {figure(counts['open'])} open"
+        f"journeys: {figure(counts['bought'])} to {goal}, {figure(counts['left'])} left without, {figure(counts['open'])} open",
+        soft_wrap=True,
     )
     console.print(f"[dim]from {result['from']} until {result['until']}; steps by {result['steps']}[/]")
     for name, title in (("goal", f"Paths to {goal}"), ("leaving", "Paths to leaving")):
