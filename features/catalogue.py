@@ -23,7 +23,8 @@ from .workspace import Workspace
 
 OURS: Final = Path(__file__).with_name("catalogue.toml")
 FAMILIES: Final = (
-    "recency", "frequency", "value", "breadth", "tempo", "sessions", "funnel", "engagement", "feedback", "channels", "attributes",
+    "recency", "tenure", "frequency", "spend", "breadth", "tempo", "sessions", "funnel", "search", "path", "engagement", "feedback",
+    "channels", "lifetime", "attributes",
 )  # fmt: skip
 
 

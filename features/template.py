@@ -83,7 +83,11 @@ class Template:
             return {inner: self._filled(part, values, inner) for inner, part in value.items()}
         if isinstance(value, list):
             filled = [self._filled(part, values) for part in value]
-            return [kind for name in filled for kind in self.groups.get(name, [name])] if key == "kinds" else filled
+            return (
+                [kind for name in filled for kind in self.groups.get(name, [name])]
+                if key in ("kinds", "since")
+                else filled
+            )
         return value
 
     def _fill(self, text: str, of: Callable[[str], str], values: Mapping[str, str]) -> str:

@@ -31,6 +31,9 @@ ZH_UNITS: Final = {
     "categories": "个品类",
     "channels": "个渠道",
     "campaigns": "个活动",
+    "pages": "个页面",
+    "kinds": "种行为",
+    "referrers": "个来源",
     "points": "分",
 }
 SILENT_UNITS: Final = frozenset({"ratio", "nats", "share", "currency", "events"})

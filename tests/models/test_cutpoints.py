@@ -104,8 +104,8 @@ def test_looking_again_notes_new_kinds_and_keeps_the_cut_points(workspace):
     assert first.frozen.fields == {"category": first.frozen.kinds, "value": {"purchase"}}
     assert first.unassigned == {
         "price_sensitive": "it reads discount_rate_365d, and no purchase in the log has a discount",
-        "region": "it reads entry_campaign, and the log has no event of kind signup",
-        "course": "it reads entry_campaign, and the log has no event of kind signup",
+        "region": "it reads entry_campaign, and no event in the log has a campaign",
+        "course": "it reads entry_campaign, and no event in the log has a campaign",
         "acquisition_channel": "it reads entry_channel, and no event in the log has a channel",
     }
     add(workspace, invent(500, seed=2, kinds=("refer", "purchase")))

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 
 from features.errors import InputError
-from features.events import DAY
+from features.events import CODED_FIELDS, DAY
 from features.histories import from_events
 from features.intake import ingest
 from features.log import EventLog
 from features.schema import EVENTS
+from features.trim import select, trim
 from features.union import empty, union
 from features.workspace import Workspace
 from models.bundle import champion, load
@@ -39,7 +40,8 @@ def tags(shop):
 @pytest.fixture(scope="module")
 def histories(shop, bundle):
     log = EventLog(shop)
-    there = union([log.read(bucket, bundle.program.fields, bundle.program.texts) for bucket in log.buckets()])
+    fields = bundle.program.fields
+    there = union([log.read(bucket, fields, fields & set(CODED_FIELDS), keys=True) for bucket in log.buckets()])
     strangers = empty(pa.array(["nobody", "没有人"]), list(there.numbers), list(there.coded))
     return union([there, strangers])
 
@@ -83,34 +85,13 @@ def test_the_same_question_has_the_same_answer(bundle, tags, histories):
     same(score(bundle, tags, histories, NOW, explain=True), score(bundle, tags, histories, NOW, explain=True))
 
 
-def trimmed(histories, keep):
-    """The histories with the events where `keep` alone."""
-    table = {name: column[keep] for name, column in histories.numbers.items()}
-    counts = np.add.reduceat(np.append(keep, False).astype(np.int64), histories.offsets[:-1]) * (
-        np.diff(histories.offsets) > 0
-    )
-    coded = {}
-    for name, field in histories.coded.items():
-        coded[name] = replace(field, codes=field.codes[keep])
-    return replace(
-        histories,
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        ts=histories.ts[keep],
-        arrived=None if histories.arrived is None else histories.arrived[keep],
-        kind=histories.kind[keep],
-        key_hi=histories.key_hi,
-        key_lo=histories.key_lo,
-        numbers=table,
-        coded=coded,
-    )
-
-
 @pytest.mark.parametrize("years", [0.0, 0.7, 1.0, 3.0])
 def test_a_history_cut_to_retention_answers_as_the_whole(bundle, tags, histories, years):
     now = NOW + int(years * 365) * DAY
-    keep = (histories.ts >= now - bundle.facts.retention_days * DAY) & (histories.ts < now)
+    stored = trim(select(histories, histories.ts < now), now - bundle.facts.retention_days * DAY, arrived_before=now)
+    assert (stored.carry is not None) == (years > 0)
     whole = score(bundle, tags, histories, now)
-    same(whole, score(bundle, tags, trimmed(histories, keep), now))
+    same(whole, score(bundle, tags, stored, now))
     assert whole.known.any() == (years < 3)
 
 
@@ -224,8 +205,8 @@ def test_tags_over_what_the_shop_lacks_are_unassigned(bundle, tags, histories):
     scored = score(bundle, tags, histories, NOW)
     assert scored.unassigned == {
         "price_sensitive": "it reads discount_rate_365d, and no purchase in the log has a discount",
-        "region": "it reads entry_campaign, and the log has no event of kind signup",
-        "course": "it reads entry_campaign, and the log has no event of kind signup",
+        "region": "it reads entry_campaign, and no event in the log has a campaign",
+        "course": "it reads entry_campaign, and no event in the log has a campaign",
     }
     assert scored.tag_set == tags.digest
 
