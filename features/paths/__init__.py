@@ -1,8 +1,9 @@
 """How people walk through the shop: paths to purchase and to leaving, transitions, dwell, and the steps that move conversion.
 
-**What is seen.** Of every person, every event with `ts < until` that had arrived before `until`, however old; as everywhere
-in Intently, an unknown or earlier arrival counts as `ts`. `until` is the log's end unless said otherwise. Who a person is (ids
-that are one by an alias) and what they allow (consent) is what was known at `until`, as in `features/views.py`.
+**What is seen.** Of every person, every event with `ts < until`, however old. Where `until` is given, nothing is seen that
+arrived at or after it (as everywhere in Intently, an unknown or earlier arrival counts as `ts`), and who a person is (ids that
+are one by an alias) and what they allow (consent) is what was known then, as in `features/views.py`. Where it is not, it is the
+log's end, and all that the log holds is known. It is never after the log's end: nobody knows who left since.
 
 **Step.** What an event is called: its kind, page, category, channel, or kind and page (`view:item`). An event of the goal's
 kind (purchase, or `--to`) is always called by its kind, and so is, in parentheses, one without the field. The 60 commonest

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ..errors import InputError, NotReadyError, did_you_mean
+from ..errors import InputError, did_you_mean
 from ..events import ACTS, DAY
 from ..histories import Histories, ranges
 from ..instants import to_iso
@@ -25,18 +25,23 @@ from .steps import MODES, OURS, Mode, Steps, count_names, field_of, see, valued
 CAUSE: Final = "Association, not cause: people who are about to buy put things into carts. An experiment tells what makes them buy."
 
 
+AT_LAST: Final = 2**62
+"""After every instant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked.
 
     Attributes:
         start: Microseconds UTC: sessions that start, and journeys that end, at or after it.
-        until: And before it; nothing at or after it is seen.
+        until: And before it; nothing at or after it is seen. At most the log's end.
         goal: The kind that ends a path.
         mode: How events are called.
         depth: Steps of a path.
         horizon_days: Silence of so long is leaving, and a journey reaches so far back.
         top: Paths, and pairs of steps, that are listed.
+        known: Nothing is seen that arrived, nobody is joined and nothing allowed, at or after it.
     """
 
     start: int
@@ -46,6 +51,7 @@ class Asked:
     depth: int = 5
     horizon_days: int = 30
     top: int = 10
+    known: int = AT_LAST
 
     @property
     def horizon(self) -> int:
@@ -132,18 +138,22 @@ def paths(workspace: Workspace, asked: Asked) -> dict[str, Any]:
         NotReadyError: The log is empty.
         InputError: An unknown kind or way of naming steps, a number out of bounds, or an empty window.
     """
-    kinds = workspace.facts.kinds
+    kinds, log = workspace.facts.kinds, EventLog(workspace)
+    end = log.last_ts + 1
+    asked = replace(asked, until=min(asked.until, end))
     _check(asked, kinds)
-    log = EventLog(workspace)
-    if not log.exists:
-        raise NotReadyError(f"The log of {workspace.home} has no events yet; `intently ingest` some first.")
+    if asked.start >= asked.until:
+        raise InputError(
+            f"There is nothing from {to_iso(asked.start)} until {to_iso(asked.until)}: the window ends before it starts. "
+            f"The log reaches from {to_iso(log.first_ts)} until {to_iso(end)}."
+        )
     modes = modes_of(asked)
     texts = {name for mode in modes if (name := field_of(mode))}
 
     def people(label: str) -> Iterator[Histories]:
         for bucket in track(label, log.buckets()):
             histories = log.read(bucket, {*texts, "dwell"}, texts)
-            yield histories if histories.acts is None else canonical(histories, asked.until)
+            yield histories if histories.acts is None else canonical(histories, asked.known)
 
     return analyse(people, asked, kinds) | {"log_version": log.version}
 
@@ -164,11 +174,13 @@ def analyse(people: Callable[[str], Iterable[Histories]], asked: Asked, kinds: t
     modes = modes_of(asked)
     names: dict[Mode, Counter[str]] = {mode: Counter() for mode in modes}
     for histories in people("Naming steps"):
-        for mode, counts in count_names(see(histories, asked.until, kinds), modes, kinds, asked.goal).items():
+        for mode, counts in count_names(
+            see(histories, asked.until, asked.known, kinds), modes, kinds, asked.goal
+        ).items():
             names[mode] += counts
     found = Found(asked, kinds, {mode: Steps.of(mode, asked.goal, names[mode]) for mode in modes})
     for histories in people("Following paths"):
-        found.add(see(histories, asked.until, kinds))
+        found.add(see(histories, asked.until, asked.known, kinds))
     return _describe(found)
 
 
@@ -184,10 +196,6 @@ def _check(asked: Asked, kinds: tuple[str, ...]) -> None:
         raise InputError(f"A horizon of {asked.horizon_days} days: it is from 1 to 3650 days.")
     if asked.top < 1:
         raise InputError(f"{asked.top} paths: list at least 1.")
-    if asked.start >= asked.until:
-        raise InputError(
-            f"The window from {to_iso(asked.start)} until {to_iso(asked.until)} is empty: it ends before it starts."
-        )
 
 
 def _describe(found: Found) -> dict[str, Any]:

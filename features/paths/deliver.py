@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..log import EventLog
 from ..workspace import Workspace
 from . import analyse
-from .analyse import Asked
+from .analyse import AT_LAST, Asked
 from .steps import Mode
 
 PICTURES: Final = (".png", ".svg")
@@ -33,7 +33,7 @@ def deliver(
     Args:
         workspace: Whose log.
         start: Microseconds UTC; None for the log's first event.
-        until: Microseconds UTC; None for the log's end.
+        until: Microseconds UTC, and what had arrived by then; None for all that the log holds.
         goal: The kind that ends a path.
         mode: How events are called.
         depth: Steps of a path.
@@ -67,21 +67,37 @@ def deliver(
         depth=depth,
         horizon_days=horizon_days,
         top=top,
+        known=AT_LAST if until is None else until,
     )
     result = analyse.paths(workspace, asked)
     written = []
     for out in outs:
-        if out.suffix == ".html":
-            from .page import write_page
-
-            write_page(result, out, language)
-        else:
-            from .plot import draw
-
-            result["notes"] += draw(result, out, language)
+        try:
+            result["notes"] += _write(result, out, language)
+        except OSError as error:
+            raise InputError(f"{out} cannot be written ({error.strerror}). Name another file for --out.") from error
         written.append(str(out))
     if tables is not None:
         from .tables import write_tables
 
         written += [str(tables / name) for name in write_tables(result, tables)]
     return result | {"written": written}
+
+
+def _write(result: dict[str, Any], out: Path, language: Language) -> list[str]:
+    """Write the page or picture whole or not at all; what there is to note."""
+    draft = out.with_name(f".{out.name}.draft")
+    notes = []
+    try:
+        if out.suffix == ".html":
+            from .page import write_page
+
+            write_page(result, draft, language)
+        else:
+            from .plot import draw
+
+            notes = draw(result, draft, out.suffix[1:], language)
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+    return notes

@@ -12,7 +12,7 @@ PLACE: Final = "/*result*/null"
 
 
 def write_page(result: dict[str, Any], out: Path, language: str) -> None:
-    """Write the page, whole or not at all.
+    """Write the page.
 
     Args:
         result: As of `analyse.paths`.
@@ -22,9 +22,7 @@ def write_page(result: dict[str, Any], out: Path, language: str) -> None:
     template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     told = result | {"language": language, "words": words()}
     figures = orjson.dumps(told).decode().replace("<", "\\u003c")  # no text of a log ends the script
-    draft = out.with_name(f".{out.name}.draft")
-    draft.write_text(template.replace(PLACE, figures), encoding="utf-8")
-    draft.replace(out)
+    out.write_text(template.replace(PLACE, figures), encoding="utf-8")
 
 
 def words() -> dict[str, str]:

@@ -44,12 +44,13 @@ TITLES: Final = {
 FEW: Final = 12
 
 
-def draw(result: dict[str, Any], out: Path, language: str) -> list[str]:
+def draw(result: dict[str, Any], out: Path, form: str, language: str) -> list[str]:
     """Draw the picture.
 
     Args:
         result: As of `analyse.paths`.
-        out: The file; its ending says which kind.
+        out: The file.
+        form: `png` or `svg`.
         language: `en` or `zh`.
 
     Returns:
@@ -73,10 +74,10 @@ def draw(result: dict[str, Any], out: Path, language: str) -> list[str]:
         axes[1, 0].set_title(titles["next"])
         _movers(axes[1, 1], result["movers"]["journey"], known)
         axes[1, 1].set_title(titles["movers"])
-        figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
+        figure.savefig(out, format=form, metadata={"Date": None} if form == "svg" else None)
     if any("missing from font" in str(warning.message) for warning in met):
         return [
-            f"No font on this machine holds all signs of {out.name}: install one for Chinese, or open the page instead."
+            "No font on this machine holds all signs of the picture: install one for Chinese, or open the page instead."
         ]
     return []
 

@@ -124,11 +124,11 @@ def count_names(seen: Histories, modes: Iterable[Mode], kinds: tuple[str, ...], 
     return found
 
 
-def see(histories: Histories, until: int, kinds: tuple[str, ...]) -> Histories:
-    """What is seen at `until`: events that happened and had arrived before it, without what says who somebody is."""
+def see(histories: Histories, until: int, known: int, kinds: tuple[str, ...]) -> Histories:
+    """What is seen: events that happened before `until` and had arrived before `known`, without what says who somebody is."""
     shown = histories.ts < until
     if histories.arrived is not None:
-        shown &= histories.arrived < until
+        shown &= histories.arrived < known
     for code in codes(kinds):
         shown &= histories.kind != code
     if shown.all():

@@ -150,7 +150,7 @@ def tally(counts, steps, won, mode):
 )
 def test_counts_are_those_of_a_plain_reading(rows, mode, depth, start, days):
     table = tables(rows)
-    asked = Asked(start, days * DAY, mode=mode, depth=depth, horizon_days=2, top=1000)
+    asked = Asked(start, days * DAY, mode=mode, depth=depth, horizon_days=2, top=1000, known=days * DAY)
     groups = [table.filter(pa.compute.equal(table["user_id"], user)) for user in "ABC"]
     found = analyse(lambda _: [from_events(group) for group in groups], asked, KINDS)
     name = {"page": "(purchase)"}.get(mode, "purchase")

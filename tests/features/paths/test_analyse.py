@@ -9,7 +9,7 @@ import pytest
 
 from features.algebra import Sessions, Transition, back
 from features.errors import InputError, NotReadyError
-from features.events import KINDS, SESSION_GAP
+from features.events import DAY, KINDS, SESSION_GAP
 from features.matrix import evaluate, grid
 from features.paths.analyse import Asked, paths
 from features.program import compile_program
@@ -169,13 +169,16 @@ def test_nothing_is_seen_from_until_on(log):
     assert (found["counts"]["left"], found["counts"]["open"]) == (1, 1)
 
 
+def test_the_log_tells_nothing_of_what_came_after_it(log):
+    assert paths(log.workspace, replace(ASKED, until=UNTIL + 500 * DAY))["counts"]["open"] == 2
+
+
 def test_what_arrived_later_is_not_seen(tmp_path):
     log = make(tmp_path / "home")
-    log.append([events()], arrived_at=UNTIL - 1)
-    assert paths(log.workspace, ASKED)["counts"]["events"] == 19
-    log = make(tmp_path / "late")
     log.append([events()], arrived_at=UNTIL)
-    empty = paths(log.workspace, ASKED)
+    assert paths(log.workspace, ASKED)["counts"]["events"] == 19  # all that the log holds
+    assert paths(log.workspace, replace(ASKED, known=UNTIL + 1))["counts"]["events"] == 19
+    empty = paths(log.workspace, replace(ASKED, known=UNTIL))
     assert set(empty["counts"].values()) == {0}
     assert empty["paths"]["goal"] == {"n": 0, "different": 0, "top": []}
 
@@ -197,7 +200,7 @@ def test_ids_that_are_one_person_walk_one_path_and_who_withdrew_walks_none(tmp_p
     assert listed(found["paths"]["goal"]) == {"search": (1, 1, [1])}
     with pytest.raises(InputError, match="Unknown event kind 'alias'"):
         paths(log.workspace, replace(ASKED, goal="alias"))
-    before = paths(log.workspace, replace(ASKED, until=at(1, 10, 2)))  # nothing of it is known yet
+    before = paths(log.workspace, replace(ASKED, until=at(1, 10, 2), known=at(1, 10, 2)))  # nothing of it is known yet
     assert before["counts"] | {"persons": 2, "events": 2} == before["counts"]
 
 
