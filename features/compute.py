@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import catalogue, delta
+from . import catalogue, delta, views
 from .errors import InputError, NotReadyError
 from .histories import Histories
 from .log import EventLog
@@ -128,5 +128,9 @@ def _tables(program: Program, histories: Histories, cutoffs: list[int]) -> Itera
     size = max(1, CELLS // (len(program.names) * len(cutoffs)))
     for first in range(0, len(histories), size):
         person, cutoff = grid(min(size, len(histories) - first), cutoffs)
-        matrix = evaluate(program, histories, person + first, cutoff)
+        person += first
+        if histories.acts is not None:  # an id that is another's by then has no row
+            kept = views.own(histories, person, cutoff)
+            person, cutoff = person[kept], cutoff[kept]
+        matrix = evaluate(program, histories, person, cutoff)
         yield matrix.to_table(histories).cast(schema_of(program))

@@ -55,7 +55,7 @@ class Concern:
             users: Ids.
             more: Rows of `SAID` that the log does not have.
         """
-        rules = self._rules if more is None or not len(more) else Rules.of(acts.together([self.said, more]))
+        rules = self._rules if not more else Rules.of(acts.together([self.said, more]))
         found = dict.fromkeys(users)
         if len(rules.ids):
             known = acts.places_of(pa.array(list(found), pa.string()), rules.ids)

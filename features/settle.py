@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from .errors import InputError, SpecError, did_you_mean
-from .events import KINDS, RETENTION_DAYS
+from .events import ACTS, KINDS, RETENTION_DAYS
 from .mapping import Mapping
 from .workspace import Facts, Workspace, check_timezone
 
@@ -35,7 +35,7 @@ def settle(
     known = workspace.facts if _is_settled(workspace) else None
     own = declared_kinds(workspace)
     kinds = tuple(dict.fromkeys([*(known.own_kinds if known else ()), *own]))
-    _check_kinds(mappings, (*KINDS, *kinds), workspace)
+    _check_kinds(mappings, (*KINDS, *ACTS, *kinds), workspace)
     wanted = workspace.setting("timezone", timezone)
     if wanted is not None:
         check_timezone(wanted)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .errors import BusyError, DamagedError, FormatError, InputError, NotReadyError, SpecError
-from .events import KINDS, MAX_KINDS, RETENTION_DAYS
+from .events import ACTS, KINDS, MAX_KINDS, RETENTION_DAYS
 
 FORMAT: Final = 1
 """Format of the workspace that this version writes, and the newest that it reads."""
@@ -155,16 +155,27 @@ class Workspace:
         return (self.home / "workspace.json").exists()
 
     def fix(self, facts: Facts) -> Facts:
-        """Record the facts, atomically.
+        """Record the facts, atomically. Kinds stay what they were once an act was met, whoever read the facts before.
 
         Raises:
             InputError: The timezone is unknown, or there are too many kinds.
         """
+        from filelock import FileLock
+
         check_timezone(facts.timezone)
-        if len(facts.kinds) > MAX_KINDS:
-            raise InputError(f"{len(facts.kinds)} event kinds: a workspace has at most {MAX_KINDS}.")
-        write_json(self.home / "workspace.json", asdict(facts))
+        self.home.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.home / ".facts"):
+            own = self.facts.own_kinds if self.exists else ()
+            if not set(ACTS).isdisjoint((*own, *facts.own_kinds)):
+                facts = replace(facts, own_kinds=tuple(dict.fromkeys((*own, *facts.own_kinds))))
+            if len(facts.kinds) > MAX_KINDS:
+                raise InputError(f"{len(facts.kinds)} event kinds: a workspace has at most {MAX_KINDS}.")
+            write_json(self.home / "workspace.json", asdict(facts))
         return facts
+
+    def add_acts(self) -> Facts:
+        """Record the acts' kinds, all at once, so that whoever meets one first gives them the same codes."""
+        return self.add_kinds(ACTS)
 
     def add_kinds(self, kinds: tuple[str, ...]) -> Facts:
         """Record further kinds of the shop's own; known ones keep their codes."""

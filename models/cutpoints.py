@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from features import views
 from features.events import NULL
 from features.histories import Histories
 from features.log import EventLog
@@ -86,6 +87,7 @@ def fit(tags: TagSet, log: EventLog, facts: Facts, at: int) -> Frozen:
         histories = log.informed(histories, program.attributes if program else ())
         _look(histories, seen)
         if program is not None and len(histories):
+            histories = views.canonical(histories, at)
             n = len(histories)
             matrix = evaluate(program, histories, np.arange(n), np.full(n, at, np.int64))
             columns = PersonColumns(matrix, at, facts.timezone)

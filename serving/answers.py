@@ -7,16 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.events import DAY
+from features.events import ACTS, DAY
 from features.histories import Histories, from_events
 from features.instants import to_iso
+from features.views import attach
 from features.workspace import Facts, Workspace
 
 from .answer import answer
 from .clock import Clock
 from .fill import follow, open_journal, open_store
 from .live import Holder, Live
-from .past import from_log, is_within
+from .past import from_journal_and_log, from_log, is_within
 from .requests import EventsRequest, Frame, ScoreRequest, TagsRequest, events_table
 from .score import score
 
@@ -48,7 +49,12 @@ class Answers:
     def frame(self) -> Frame:
         """What requests are read against at this moment."""
         latest = self.clock.latest(self.store.standing().last_ts)
-        return Frame(self.facts.timezone, self.facts.kinds, latest)
+        return Frame(self.facts.timezone, self._kinds, latest)
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        """The workspace's kinds; the acts' are known before the first one is met."""
+        return tuple(dict.fromkeys((*self.facts.kinds, *ACTS)))
 
     def tags(self, request: TagsRequest) -> dict[str, Any]:
         """The tags of known and unknown users, in the order in which they were asked for."""
@@ -77,15 +83,16 @@ class Answers:
     def score(self, request: ScoreRequest) -> dict[str, Any]:
         """The tags of the users of these events, as if they were all that ever happened; nothing is kept."""
         live = self.holder.live
-        events = events_table(request.events, self.facts.kinds)
+        events = events_table(request.events, self._kinds)
         last = int(np.max(events["ts"].to_numpy()))
         now = request.as_of
         if now is None:
             now = self.clock.now(max(last, self.store.standing().last_ts))
-        histories = from_events(events, self.facts.kinds, live.bundle.program.fields)
+        histories = from_events(events, self._kinds, live.bundle.program.fields | {"item"})
         order = pa.array(list(dict.fromkeys(event.user_id for event in request.events)))
         places = pc.index_in(order, value_set=histories.users).to_numpy().astype(np.int64)
-        return self._answer(live, histories.take(places), now, request.explain, None)
+        histories = attach(histories.take(places), len(places), self._kinds, self.store.required)
+        return self._answer(live, histories, now, request.explain, None)
 
     def post(self, requests: Sequence[EventsRequest]) -> list[dict[str, int]]:
         """Keep events: on the disk, and seen by the next `tags`, when this returns.
@@ -97,10 +104,12 @@ class Answers:
             What became of each request's events: how many were accepted, how many duplicates.
         """
         posted = [event for request in requests for event in request.events]
+        if not {event.kind for event in posted}.isdisjoint(ACTS) and not set(ACTS) <= set(self.facts.kinds):
+            self.facts = self.workspace.add_acts()
         events = events_table(posted, self.facts.kinds)
         users = [event.user_id for event in posted]
         histories, standing = self.store.read(list(dict.fromkeys(users)), ())
-        new = ~is_within(histories, users, events["key_hi"].to_numpy(), events["key_lo"].to_numpy())
+        new = ~self._have(histories, users, events)
         arrived = self.clock.arrival(events["ts"].to_numpy(), standing.last_ts)
         place = events.column_names.index("arrived_at")
         events = events.set_column(place, events.schema.field(place), pa.array(arrived))
@@ -111,6 +120,19 @@ class Answers:
         return [
             {"accepted": int(part.sum()), "duplicate": int(len(part) - part.sum())} for part in np.split(new, bounds)
         ]
+
+    def _have(self, histories: Histories, users: list[str], events: pa.Table) -> np.ndarray:
+        """(n,) bool: which of the users' events are kept already? Those that a carry may hold are looked up in the log."""
+        hi, lo, ts = (events[name].to_numpy() for name in ("key_hi", "key_lo", "ts"))
+        found = is_within(histories, users, hi, lo)
+        if histories.carry is not None:
+            place = pc.index_in(pa.array(users), value_set=histories.users).to_numpy()
+            doubtful = np.flatnonzero(~found & (ts <= histories.carry.ends()[place]))
+            if len(doubtful):
+                whose = [users[n] for n in doubtful]
+                whole = from_journal_and_log(self.workspace, list(dict.fromkeys(whose)), ())
+                found[doubtful] = is_within(whole, whose, hi[doubtful], lo[doubtful])
+        return found
 
     def model(self) -> dict[str, Any]:
         """What answers, by which clock, from which log."""

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features import views
 from features.events import CODED_FIELDS, NUMBER_FIELDS
 from features.histories import Histories
 from features.instants import to_iso
@@ -57,7 +58,7 @@ def score(workspace: Workspace, as_of: int, out: Path | None = None) -> dict[str
     n_users = 0
     with drafted(folder) as draft, writers(draft, live.bundle) as (scores, tags):
         for bucket in track("Scoring", log.buckets()):
-            histories = everybody(log, bucket, live.bundle)
+            histories = views.canonical(everybody(log, bucket, live.bundle), as_of)
             if len(histories):
                 scored = score_histories(live.bundle, live.tagset, histories, as_of)
                 scores.write_table(probabilities(live.bundle, scored))
@@ -78,12 +79,11 @@ def everybody(log: EventLog, bucket: int, bundle: Bundle) -> Histories:
     found = log.read(bucket, fields, bundle.program.texts)
     known = log.user_ids(bucket)
     others = known.filter(pc.invert(pc.is_in(known, value_set=found.users)))
-    if not len(others):
-        return log.informed(found, bundle.program.attributes)
-    names = [[name for name in among if name in fields] for among in (NUMBER_FIELDS, CODED_FIELDS)]
-    both = union([found, empty(others, *names)])
-    both = both.take(pc.array_sort_indices(both.users).to_numpy().astype(np.int64))
-    return log.informed(both, bundle.program.attributes)
+    if len(others):
+        names = [[name for name in among if name in fields] for among in (NUMBER_FIELDS, CODED_FIELDS)]
+        found = union([found, empty(others, *names)])
+        found = found.take(pc.array_sort_indices(found.users).to_numpy().astype(np.int64))
+    return log.informed(found, bundle.program.attributes)
 
 
 def probabilities(bundle: Bundle, scored: Scored) -> pa.Table:

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from features.events import NULL
+from features.events import ACTS, NULL
 from features.hashing import bucket_of
 from features.schema import EVENTS
 
@@ -108,6 +108,17 @@ class Journal(Database):
                 some,
             )
         return _table(rows)
+
+    def acts(self) -> pa.Table:
+        """All events by which somebody says who they are, or what they allow."""
+        marks = ", ".join("?" * len(ACTS))
+        return _table(
+            self.connection.execute(
+                "SELECT seq, bucket, key_hi, key_lo, event FROM pending"
+                f" WHERE json_extract(event, '$.kind') IN ({marks}) ORDER BY seq",
+                ACTS,
+            ).fetchall()
+        )
 
     def forget(self, seq: int) -> None:
         """Drop the events up to `seq`: the log has them."""

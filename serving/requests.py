@@ -6,16 +6,16 @@ offset; `events_table` turns them into the canonical columns.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import orjson
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic.json_schema import WithJsonSchema
 
 from features.arrivals import ROWS, keyed
 from features.errors import InputError, did_you_mean
-from features.events import CODED_FIELDS, FIXED_POINT, NUMBER_FIELDS
+from features.events import ACTS, CODED_FIELDS, FIXED_POINT, NUMBER_FIELDS
 from features.instants import parse_instant, to_iso
 from features.numbers import LARGEST
 from features.schema import EVENTS
@@ -126,6 +126,12 @@ class StatelessEvent(Strict):
         None, max_length=LONGEST["text"], description="What was searched for, written, complained of."
     )
     properties: Properties | None = None
+
+    @model_validator(mode="after")
+    def _names_another(self) -> Self:
+        if self.kind in ACTS[2:] and not self.item:
+            raise ValueError(f"An event of kind {self.kind!r} names the other user id in `item`.")
+        return self
 
 
 class Event(StatelessEvent):

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from features import views
 from features.errors import InputError, did_you_mean
-from features.events import DAY
 from features.histories import Histories
 from features.matrix import Matrix
 from models.assign import Prediction, assign
@@ -58,7 +58,8 @@ def score(
 ) -> Scored:
     """Probabilities and tags of every person in `histories`, as they stand at `now`.
 
-    A person's answer is the same to the bit in any company, and for a history cut to RETENTION as for the whole.
+    A person's answer is the same to the bit in any company, and for a history cut to RETENTION and a carry as for the whole.
+    What identity and consent, as known at `now`, do not let be seen is not there.
 
     Args:
         bundle: The models.
@@ -75,8 +76,9 @@ def score(
         if name not in tags.names:
             raise InputError(f"Unknown tag {name!r}. {did_you_mean(name, tags.names)}")
     paired, targets = pair(bundle, tags)
+    histories = views.at(histories, now)
     matrix = bundle.answers(histories, now)
-    known = seen(histories, now, bundle.facts.retention_days * DAY)
+    known = seen(histories, now)
     wanted = set(paired.plans) if only is None else paired.closure(only)
     needed = set(bundle.models) if only is None else {targets[name] for name in wanted if name in targets}
     probabilities = {name: model.predict(matrix) for name, model in bundle.models.items() if name in needed}
@@ -100,14 +102,14 @@ def score(
     )
 
 
-def seen(histories: Histories, now: int, retention: int) -> np.ndarray:
-    """(n,) bool: has the person an event in `[now - retention, now)` that had arrived before `now`?"""
-    there = (histories.ts >= now - retention) & (histories.ts < now)
+def seen(histories: Histories, now: int) -> np.ndarray:
+    """(n,) bool: has the person an event before `now` that had arrived before `now`, however long ago?"""
+    there = histories.ts < now
     if histories.arrived is not None:
         there &= histories.arrived < now
     before = np.concatenate([[0], np.cumsum(there)])
     some: np.ndarray = np.diff(before[histories.offsets]) > 0
-    return some
+    return some if histories.carry is None else some | (np.diff(histories.carry.offsets) > 0)
 
 
 @lru_cache(maxsize=2)

@@ -22,7 +22,6 @@ from features import acts
 from features.events import DAY
 from features.hashing import bucket_of
 from features.histories import Histories
-from features.log import EventLog
 from features.pack import merge, pack_all, unpack
 from features.trim import trim
 from features.union import concatenate
@@ -32,6 +31,7 @@ from features.workspace import Workspace
 from . import known
 from .database import Database, discard_older
 from .journal import Journal
+from .past import whole
 
 FORMAT: Final = 2
 SLACK: Final = 35 * DAY
@@ -84,7 +84,11 @@ class ProfileStore(Protocol):
 
 
 class SqliteStore(Database):
-    """The store of one machine: a SQLite file."""
+    """The store of one machine: a SQLite file.
+
+    Attributes:
+        required: Is nothing seen of somebody who never consented? As `intently.toml` said when this was made.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         discard_older(workspace.profiles, FORMAT)
@@ -92,7 +96,7 @@ class SqliteStore(Database):
         with self.transaction() as connection:
             known.prepare(connection)
         self._workspace = workspace  # whose kinds may become more at any time
-        self._required = acts.required(workspace)
+        self.required = acts.required(workspace)
 
     def read(
         self, users: Sequence[str], fields: Iterable[str] | None = None, attributes: Collection[str] = ()
@@ -115,9 +119,9 @@ class SqliteStore(Database):
         histories = unpack(packed, None if fields is None else {*fields, *(["item"] if standing.acts else [])})
         if attributes:
             histories = dataclasses.replace(histories, attributes=told)
-        if standing.acts or self._required:
+        if standing.acts or self.required:
             kinds = self._workspace.facts.kinds if standing.acts else ()
-            histories = attach(histories, len(users), kinds, self._required)
+            histories = attach(histories, len(users), kinds, self.required)
         return histories, standing
 
     def standing(self) -> Standing:
@@ -164,12 +168,7 @@ class SqliteStore(Database):
         anew = before.users.filter(pa.array(lost))
         events = events.filter(pc.invert(pc.is_in(events["user_id"], value_set=anew)))
         kept = merge(before.take(np.flatnonzero(~lost)), events, kinds)
-        self._write(connection, concatenate([kept, self._whole(journal, anew.to_pylist())]), oldest)
-
-    def _whole(self, journal: Journal, users: list[str]) -> Histories:
-        """The histories of users as log and journal have them."""
-        pending = journal.of_users(users)  # before the log: what is drained meanwhile is then in both, and counted once
-        return merge(EventLog(self._workspace).whole(users), pending, self._workspace.facts.kinds)
+        self._write(connection, concatenate([kept, whole(self._workspace, journal, anew.to_pylist())]), oldest)
 
     def _note(self, connection: sqlite3.Connection, said: pa.Table) -> None:
         """Remember who may be linked with whom, and that there are acts; what does not hold any more does no harm."""
@@ -186,12 +185,12 @@ class SqliteStore(Database):
         kinds = self._workspace.facts.kinds
         users = histories.users.to_pylist()
         acted = np.isin(histories.kind, acts.codes(kinds))
-        whole = np.diff(np.concatenate([[0], np.cumsum(acted)])[histories.offsets]) > 0
+        concerned = np.diff(np.concatenate([[0], np.cumsum(acted)])[histories.offsets]) > 0
         if connection.execute("SELECT acts FROM standing").fetchone()[0]:
             linked = {user for user, _ in _pairs(connection, users)}
-            whole |= np.array([user in linked for user in users], bool)
+            concerned |= np.array([user in linked for user in users], bool)
         asked = oldest + self._workspace.facts.retention_days * DAY  # the first cutoff that is answered from here
-        kept = trim(histories, oldest, arrived_before=asked, whole=whole)
+        kept = trim(histories, oldest, arrived_before=asked, whole=concerned)
         if kept.n_events < histories.n_events:
             connection.execute(
                 "UPDATE standing SET floor = max(floor, ?1), next_floor = max(next_floor, ?1)", (oldest,)

@@ -2,6 +2,9 @@
 
 Rows are sorted by the person's hash and the cutoff, so that the same log gives the same rows in the same order however it
 was ingested. A part with more rows than a cap keeps those whose own hash is small: the same rows every time.
+
+Consent is the stricter of the cutoff's and today's: nothing is learned from what may not be seen now. Ids that are one person at a
+cutoff have one row, and its label is what that person did by what is known of identity at last.
 """
 
 from collections.abc import Mapping
@@ -13,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features import views
 from features.algebra import Feature, is_text
 from features.catalogue import Catalogue
 from features.hashing import hash128
@@ -128,6 +132,8 @@ class Reader:
     def eligible(self, histories: Histories, cutoffs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """(r,) person and (r,) cutoff of every row in the cohort, by person then cutoff."""
         person, cutoff = grid(len(histories), cutoffs)
+        kept = views.own(histories, person, cutoff)
+        person, cutoff = person[kept], cutoff[kept]
         inside = self.target.eligible(evaluate(self.cohort, histories, person, cutoff))
         return person[inside], cutoff[inside]
 
@@ -136,7 +142,7 @@ class Reader:
         cutoffs = all_cutoffs(split)
         rows = np.zeros(len(cutoffs), np.int64)
         for bucket in track("Counting rows", log.buckets()):
-            _, cutoff = self.eligible(log.read(bucket, self.cohort.fields, ()), cutoffs)
+            _, cutoff = self.eligible(views.strict(log.read(bucket, self.cohort.fields, ())), cutoffs)
             rows += np.bincount(np.searchsorted(cutoffs, cutoff), minlength=len(cutoffs))
         return {name: int(rows[np.isin(cutoffs, getattr(split, name))].sum()) for name in PARTS}
 
@@ -147,6 +153,7 @@ class Reader:
         found: dict[str, list[Gathered]] = {name: [] for name in PARTS}
         for bucket in track(f"Reading {self.target.name}", log.buckets()):
             histories = log.informed(log.read(bucket, fields, self.features.texts), self.features.attributes)
+            histories = views.strict(histories)
             hashes = hash128(histories.users)
             person, cutoff = self.eligible(histories, cutoffs)
             lot = lots(hashes[1][person], cutoff)

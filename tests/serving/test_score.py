@@ -92,7 +92,7 @@ def test_a_history_cut_to_retention_answers_as_the_whole(bundle, tags, histories
     assert (stored.carry is not None) == (years > 0)
     whole = score(bundle, tags, histories, now)
     same(whole, score(bundle, tags, stored, now))
-    assert whole.known.any() == (years < 3)
+    assert whole.known.any()
 
 
 def event(user, ts, arrived=None, kind="view"):
@@ -106,15 +106,22 @@ def test_who_is_known():
         event("d", NOW - 400 * DAY - 1), event("e", NOW - 5, NOW), event("f", NOW - 5, NOW - 1), event("f", NOW + 9),
     ]  # fmt: skip
     histories = from_events(pa.Table.from_pylist(events, EVENTS))
-    known = seen(histories, NOW, 400 * DAY)
+    known = seen(histories, NOW)
     assert dict(zip(histories.users.to_pylist(), known.tolist(), strict=True)) == {
-        "a": False, "b": True, "c": True, "d": False, "e": False, "f": True,
+        "a": False, "b": True, "c": True, "d": True, "e": False, "f": True,
     }  # fmt: skip
     prompt = from_events(pa.Table.from_pylist([event("a", NOW), event("b", NOW - 1), event("c", NOW + 1)], EVENTS))
     assert prompt.arrived is None
-    assert seen(prompt, NOW, DAY).tolist() == [False, True, False]
+    assert seen(prompt, NOW).tolist() == [False, True, False]
     nobody = histories.take(np.empty(0, np.int64))
-    assert seen(nobody, NOW, DAY).tolist() == []
+    assert seen(nobody, NOW).tolist() == []
+
+
+def test_who_is_in_the_carry_alone_is_known():
+    histories = from_events(pa.Table.from_pylist([event("a", NOW - 900 * DAY), event("b", NOW)], EVENTS))
+    stored = trim(histories, NOW - 400 * DAY)
+    assert stored.n_events == 1
+    assert seen(stored, NOW).tolist() == [True, False]
 
 
 def test_of_a_stranger_only_the_base_rate_is_told(bundle, tags, histories):
