@@ -69,6 +69,8 @@ def verb(
 
 
 Shown = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]
+Judged = tuple[dict[str, Any], Callable[[dict[str, Any]], None], int]
+"""The same with an exit status."""
 
 
 def drained(workspace: Workspace) -> Workspace:
@@ -436,6 +438,23 @@ def compute(
     return compute_entities(drained(workspace), entities, wanted, listed(targets, "--targets"), out), show_entities
 
 
+@verb(
+    features_group,
+    name="check",
+    examples="intently features check\nintently features check --features 'loyalty_*,night_owl' --users 500 --json",
+)
+@click.option("--features", "names", help="Comma-separated names or patterns; default: all.")
+@click.option("--users", "n_users", type=click.IntRange(1), default=100, show_default=True, help="Users to draw.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same rows.")
+def features_check(workspace: Workspace, names: str | None, n_users: int, seed: int) -> Judged:
+    """Try every feature on the log: no leakage, the same in any company, the same twice. Status 2 where one fails."""
+    from features.check import check as run
+    from features.show import show_check
+
+    result = run(drained(workspace), listed(names, "--features"), n_users=n_users, seed=seed)
+    return result, show_check, 2 if result["faults"] else 0
+
+
 def listed(text: str | None, option: str) -> list[str] | None:
     """The names of a comma-separated option; None where it was not given."""
     names = [name.strip() for name in text.split(",") if name.strip()] if text is not None else None
@@ -483,6 +502,7 @@ def main(argv: list[str] | None = None) -> int:
         result = cli.main(words, prog_name="intently", standalone_mode=False)
         if isinstance(result, tuple):
             emit(out, result[0]) if as_json else result[1](result[0])
+            return result[2] if len(result) > 2 else 0
         return 0 if not isinstance(result, int) else result
     except IntentlyError as error:
         return fail(out, as_json, error.code, error.message, error.exit_status)

@@ -30,6 +30,29 @@ def figure(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def show_check(result: dict[str, Any]) -> None:
+    """A line a feature: ok, or each fault with user, cutoff and the two values; then what was tried."""
+    console = Console(highlight=False)
+    for found in result["features"]:
+        mark = "[green]ok[/]  " if found["ok"] else "[red]fault[/]"
+        share = f"{found['missing']:.0%} missing" if found["missing"] else ""
+        notes = "; ".join([*([share] if share else []), *found["notes"]])
+        console.print(f"{mark} [bold]{found['name']}[/]  [dim]{escape(notes)}[/]", soft_wrap=True)
+        for fault in found["faults"]:
+            told = fault.get("message") or (
+                f"{result['checks'][fault['check']]}: user {fault['user']} at {fault['cutoff']} has {fault['found']} "
+                f"instead of {fault['expected']} (as in {figure(fault['rows'])} rows)"
+            )
+            console.print(f"      [red]{fault['check']}[/]: {escape(told)}", soft_wrap=True)
+    n, bad = len(result["features"]), result["faults"]
+    console.print(
+        f"{figure(n)} features on {figure(result['rows'])} rows of {figure(result['users'])} users: "
+        + (f"[red]{figure(bad)} with faults[/]." if bad else "[green]all ok[/].")
+    )
+    for name, meaning in result["checks"].items():
+        console.print(f"[dim]  {name:<8} {meaning}[/]", soft_wrap=True)
+
+
 def show_ingest(result: dict[str, Any]) -> None:
     """What was read, and what became of it; a row a rule for what was put aside."""
     console = Console(highlight=False)
