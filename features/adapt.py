@@ -4,13 +4,14 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .amounts import amounts_of, exchange, turn
-from .cells import text_column
+from .cells import recoded, text_column
 from .columns import Context, complete, is_null, nothing_null, numbers, plain, texts, times
 from .delimited import Chunk
 from .errors import SpecError
-from .events import CODED_FIELDS, FIXED_POINT
+from .events import ACTS, CODED_FIELDS, FIXED_POINT
 from .numbers import to_fixed
 from .objects import check_objects, to_objects
 from .schema import EVENTS, ITEMS, USERS
@@ -29,8 +30,8 @@ def adapt_events(chunk: Chunk, context: Context) -> tuple[pa.Table, Faults]:
         context: What they are read by; its mapping is one of events.
 
     Returns:
-        n rows of the `EVENTS` schema without `MADE_LATER`, `event_id` null where the source has none (a bad row's values mean
-        nothing), and what is wrong with them.
+        n rows of the `EVENTS` schema without `MADE_LATER`, texts as dictionaries where they come so, `event_id` null where the
+        source has none (a bad row's values mean nothing), and what is wrong with them.
 
     Raises:
         InputError: Most times are written otherwise than the mapping says, or currencies are mixed.
@@ -50,6 +51,7 @@ def adapt_events(chunk: Chunk, context: Context) -> tuple[pa.Table, Faults]:
         arrived = times(table, context, "arrived_at", faults)
         columns["arrived_at"] = pa.array(arrived, mask=arrived == -BOUND)
     columns["kind"] = _kinds(table, context, faults)
+    _check_named(columns, faults)
     amounts = amounts_of(table, context, ts, faults)
     if mapping.negative:
         columns["kind"] = turn(amounts, columns["kind"], mapping.negative)
@@ -59,9 +61,12 @@ def adapt_events(chunk: Chunk, context: Context) -> tuple[pa.Table, Faults]:
         columns[name] = to_fixed(values, 1 if name == "dwell" else FIXED_POINT)
     if "properties" in mapping.columns:
         columns["properties"] = _properties(table, context, faults)
-    schema = pa.schema([field.with_nullable(True) for field in EVENTS if field.name not in MADE_LATER])
-    made = [columns[field.name].cast(field.type) if field.name in columns else _nulls(table, field) for field in schema]
-    return pa.table(made, schema=schema), faults
+    fields = [field for field in EVENTS if field.name not in MADE_LATER]
+    made = {
+        field.name: _made(columns[field.name], field) if field.name in columns else _nulls(table, field)
+        for field in fields
+    }
+    return pa.table(made), faults
 
 
 def adapt_users(chunk: Chunk, context: Context) -> tuple[pa.Table, Faults]:
@@ -115,7 +120,16 @@ def _kinds(table: pa.Table, context: Context, faults: Faults) -> pa.Array:
     places = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
     faults.mark(places == len(words), "missing_kind", "kind")
     faults.mark(np.array([*(kind is None for kind in ours), False])[places], "unknown_kind", "kind")
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(ours, pa.string()))
+    return recoded(encoded.indices, pa.array(ours, pa.string()))
+
+
+def _check_named(columns: dict[str, pa.Array], faults: Faults) -> None:
+    """Mark rows that link an id with none."""
+    kind = columns["kind"]
+    links = pc.is_in(kind.dictionary, value_set=pa.array(ACTS[2:])).to_numpy(zero_copy_only=False)
+    if links.any():
+        rows = np.append(links, False)[kind.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        faults.mark(rows & is_null(columns["item"]) if "item" in columns else rows, "missing_item", "item")
 
 
 def _properties(table: pa.Table, context: Context, faults: Faults) -> pa.Array:
@@ -128,7 +142,7 @@ def _properties(table: pa.Table, context: Context, faults: Faults) -> pa.Array:
 
 
 def _objects(table: pa.Table, name: str, field: str, faults: Faults) -> pa.Array:
-    column = nothing_null(plain(text_column(table[name])))
+    column = nothing_null(text_column(table[name]))
     check_text(column, field, faults)
     check_objects(column, field, faults)
     return column
@@ -142,11 +156,15 @@ def _attributes(rows: pa.Table, table: pa.Table, context: Context, faults: Fault
     mapping = context.mapping
     source = mapping.columns.get("attributes")
     if source is not None and source.how == "one" and source.columns[0] in rows.column_names:
-        return _objects(table, str(source.columns[0]), "attributes", faults).fill_null("{}")
+        return plain(_objects(table, str(source.columns[0]), "attributes", faults)).fill_null("{}")
     used = {name for ours in mapping.columns for name in mapping.theirs(ours)}
     listed = source is not None and source.how == "all"
     names = list(mapping.theirs("attributes")) if listed else [n for n in rows.column_names if n not in used]
     return to_objects(table, names)
+
+
+def _made(column: pa.Array, field: pa.Field) -> pa.Array:
+    return column if pa.types.is_dictionary(column.type) and field.name != "event_id" else column.cast(field.type)
 
 
 def _nulls(table: pa.Table, field: pa.Field) -> pa.Array:

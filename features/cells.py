@@ -39,6 +39,21 @@ def join_given(columns: Sequence[pa.Array | pa.ChunkedArray], mark: str) -> pa.A
     return pc.binary_join_element_wise(first, *others, mark, null_handling="skip")
 
 
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column as one array."""
+    if isinstance(column, pa.ChunkedArray):
+        if pa.types.is_dictionary(column.type):
+            column = column.unify_dictionaries()
+        column = column.combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def recoded(indices: pa.Array, words: pa.Array) -> pa.Array:
+    """A dictionary of texts from other words for its codes, of which some may be alike or null; its own are not."""
+    once = words.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(once.indices.take(indices), once.dictionary)
+
+
 def decoded(value: bytes | None) -> str | None:
     """The text of UTF-8 bytes, `UNDECODABLE` where they are none."""
     return None if value is None else value.decode("utf-8", errors="replace").replace("\ufffd", UNDECODABLE)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import join_given, text_column
+from .cells import join_given, recoded, text_column, whole
 from .errors import InputError
 from .mapping import Mapping
 from .numbers import LARGEST, to_numbers
@@ -89,15 +89,6 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """A column as one array."""
-    if isinstance(column, pa.ChunkedArray):
-        if pa.types.is_dictionary(column.type):
-            column = column.unify_dictionaries()
-        column = column.combine_chunks()
-    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-
-
 def nothing_null(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Texts, empty ones as null; a dictionary stays one where it has no empty text."""
     column = whole(column)
@@ -111,7 +102,7 @@ def nothing_null(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 def _on_values(column: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
     if pa.types.is_dictionary(column.type):
-        return pa.DictionaryArray.from_arrays(column.indices, change(column.dictionary))
+        return recoded(column.indices, change(column.dictionary))
     return change(column)
 
 

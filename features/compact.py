@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from . import delta, flat
 from .delta import Part, Snapshot
+from .histories import Histories, from_events
 from .progress import track
 from .rows import HISTORIES, OPTIONS, to_rows
 from .schema import EVENTS
@@ -121,7 +122,7 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot) -> Compacte
         name = _name(f"histories {LAYOUT}", [part.name for part in parts])
         if covered is None:
             delta.discard(part for part in before if part.path.stem == name)  # not trusted: damaged
-        made.append(delta.written(workspace.histories, bucket, name) or _write(workspace, bucket, name, parts))
+        made.append(delta.written(workspace.histories, bucket, name) or _remake(workspace, bucket, name, parts))
         replaced += [part for part in before if part.path.stem != name]
         n_events += sum(part.rows for part in parts)
     if merged:
@@ -134,13 +135,31 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot) -> Compacte
     return Compacted(len(made), n_events, version)
 
 
-def _write(workspace: Workspace, bucket: int, name: str, parts: Sequence[Part]) -> Part:
+def derive(workspace: Workspace, part: Part, rows: pa.Table) -> Part:
+    """A bucket's file of histories, not committed yet, from the rows of its one file of events, sorted and unique."""
+    histories = from_events(rows, workspace.facts.kinds, ordered=True)
+    return _write(workspace, part.bucket, _name(f"histories {LAYOUT}", [part.name]), [part], histories)
+
+
+def replace(workspace: Workspace, made: Sequence[Part], before: Sequence[Part]) -> None:
+    """Let these files of histories stand where the others did, in one commit."""
+    version = delta.snapshot(workspace.events).version
+    stays = {part.name for part in made}
+    gone = [part for part in before if part.name not in stays]
+    delta.commit(workspace.histories, HISTORIES, made, gone, {"events_version": version}, data_change=False)
+
+
+def _write(workspace: Workspace, bucket: int, name: str, parts: Sequence[Part], histories: Histories) -> Part:
     """A bucket's file of histories, not committed yet; made from events alone, so that nothing can drift."""
-    histories = from_flat(parts, workspace.facts.kinds, Asked.of(None, None, keys=True))
     rows, n_late = to_rows(histories)
     covers = sorted(part.name for part in parts)
     note = {"layout": LAYOUT, "covers": covers, "n_events": histories.n_events, "n_late": n_late}
     return delta.write_part(workspace.histories, bucket, rows, note, name, **OPTIONS)
+
+
+def _remake(workspace: Workspace, bucket: int, name: str, parts: Sequence[Part]) -> Part:
+    histories = from_flat(parts, workspace.facts.kinds, Asked.of(None, None, keys=True))
+    return _write(workspace, bucket, name, parts, histories)
 
 
 def _merge(workspace: Workspace, bucket: int, parts: Sequence[Part]) -> Part:

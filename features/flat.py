@@ -8,27 +8,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import delta
-from .arrivals import ROWS, order_of
+from .arrivals import KEYS, ROWS, order_of
 from .delta import Part
 from .schema import EVENTS
 from .workspace import Workspace
 
 PLAIN: Final = ("ts", "arrived_at", "event_id", "text", "properties", "key_hi", "key_lo")
 OPTIONS: Final[dict[str, Any]] = {
-    "compression": "ZSTD",
-    "compression_level": 1,
+    "compression": {name: "NONE" if name in KEYS else "ZSTD" for name in ROWS.names},
+    "compression_level": {name: 1 for name in ROWS.names if name not in KEYS},
     "write_statistics": False,
-    "use_dictionary": [name for name in ROWS.names if name not in PLAIN],
     "column_encoding": {"ts": "DELTA_BINARY_PACKED", "arrived_at": "DELTA_BINARY_PACKED"},
 }
 """Of pyarrow's `ParquetWriter`."""
 
 
 def write(workspace: Workspace, bucket: int, rows: pa.Table, name: str = "") -> Part:
-    """Write a bucket's sorted rows as a file that is not committed yet."""
+    """Write a bucket's sorted rows, texts perhaps as dictionaries, as a file that is not committed yet."""
     span = pc.min_max(rows["ts"]).as_py()
     note = {"kinds": _counts(rows["kind"])}
-    return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **OPTIONS)
+    repeating = [f.name for f in rows.schema if f.name not in PLAIN or pa.types.is_dictionary(f.type)]
+    options = {**OPTIONS, "use_dictionary": repeating}
+    return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **options)
 
 
 def read(part: Part, columns: Sequence[str] | None = None, coded: bool = False) -> pa.Table:

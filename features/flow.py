@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .adapt import adapt_events, adapt_items, adapt_users
+from .ahead import ahead
+from .cells import whole
 from .columns import Context, Money
 from .errors import InputError
 from .events import DAY
@@ -74,7 +77,7 @@ class Flow:
             context, refused = self._begin(found)
             fields = self.fields.get(found.mapping.name, CONTENT)
             numbering = Numbering()
-            for chunk in found.source.chunks:
+            for chunk in ahead(found.source.chunks):
                 rows, faults = adapt_events(chunk, context)
                 self.read += len(rows) + len(chunk.broken)
                 if faults.found or chunk.broken:
@@ -99,7 +102,8 @@ class Flow:
         rows = rows.set_column(rows.schema.get_field_index("event_id"), "event_id", names)
         if items is not None:
             rows = _with_categories(rows, items)
-        return rows.append_column("source", pa.array([source] * len(rows), pa.string()))
+        places = pa.array(np.zeros(len(rows), np.int32))
+        return rows.append_column("source", pa.DictionaryArray.from_arrays(places, pa.array([source])))
 
     def attributes(self, files: list[Found], table: str, *, main: bool) -> pa.Table:
         """The good rows of users or items.
@@ -166,10 +170,10 @@ class Flow:
 
 def _with_categories(rows: pa.Table, items: pa.Table) -> pa.Table:
     """Events without a category have their item's."""
-    category, item = rows["category"].combine_chunks(), rows["item"].combine_chunks()
+    category, item = whole(rows["category"].cast(pa.string())), whole(rows["item"])
     if not pc.any(pc.and_(category.is_null(), item.is_valid())).as_py():
         return rows
-    encoded = item.dictionary_encode()
+    encoded = item if pa.types.is_dictionary(item.type) else item.dictionary_encode()
     places = pc.index_in(encoded.dictionary, value_set=items["item"].combine_chunks())
     found = items["category"].combine_chunks().take(places).take(encoded.indices)
     return rows.set_column(rows.schema.get_field_index("category"), "category", pc.coalesce(category, found))

@@ -32,5 +32,13 @@ def hash128(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bucket_of(persons: pa.Array, n_buckets: int) -> np.ndarray:
-    """(n,) int32: the bucket of every person id, first half of the hash (as unsigned) modulo `n_buckets`."""
+    """(n,) int32: the bucket of every person id, first half of the hash (as unsigned) modulo `n_buckets`.
+
+    Args:
+        persons: (n,) strings, or a dictionary of strings, without nulls.
+        n_buckets: How many there are.
+    """
+    if pa.types.is_dictionary(persons.type):
+        spread: np.ndarray = bucket_of(persons.dictionary, n_buckets)[persons.indices.to_numpy()]
+        return spread
     return (hash128(persons)[0].view(np.uint64) % np.uint64(n_buckets)).astype(np.int32)

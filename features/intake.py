@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes as tables
+from .arrivals import Appended
 from .attributes import check_name
 from .columns import Money
 from .errors import InputError, InternalError
+from .events import ACTS
 from .flow import Flow
 from .formats import Found, attributes_format, discover, format_of
 from .identity import CONTENT
-from .log import Appended, EventLog
+from .log import EventLog
 from .quarantine import DRAFTS
 from .settle import settle
 from .tally import count_new, tally
@@ -107,7 +109,7 @@ def _ingest(
     mappings = [found.mapping for found in files]
     facts, zone = settle(workspace, mappings, timezone=timezone, currency=currency, ask=ask, notes=notes)
     flow = Flow(
-        kinds=facts.kinds,
+        kinds=(*facts.kinds, *ACTS),
         zone=zone,
         money=Money(facts.currency),
         now=now,
@@ -142,14 +144,18 @@ def _append(
 ) -> Appended:
     """Add all of it, or nothing; users into the table of attributes `known_in`."""
     workspace = log.workspace
-    before = workspace.facts if workspace.exists else None
+    before, version = workspace.facts if workspace.exists else None, log.version
     if before != facts:
         workspace.fix(facts)
     try:
         if events:
             batches = flow.events(events, _categories(log, items))
-            appended = log.append(batches, arrived_at=flow.now if flow.stamped else None, total=_total(events))
+            appended = log.append(
+                batches, arrived_at=flow.now if flow.stamped else None, total=_total(events), histories=True
+            )
     except BaseException:
+        if EventLog(workspace).version != version:  # only what is derived from the events failed
+            raise
         if before is None:
             (workspace.home / "workspace.json").unlink(missing_ok=True)
         elif before != facts:
@@ -160,8 +166,6 @@ def _append(
         workspace.fix(replace(facts, currency=flow.money.currency))
         flow.notes.append(f"The workspace's currency is {flow.money.currency}, the only one in the file.")
     _note_fields(workspace, flow.fields)
-    if log.due:
-        log.compact()
     return appended if events else Appended(new, flow.good - new)
 
 
@@ -257,7 +261,7 @@ def _report(flow: Flow, appended: Appended, users: pa.Table, items: pa.Table) ->
 
 def _remove_empty(home: Path) -> None:
     """Take away the folder that only the lock made."""
-    for name in (".lock", ".writer"):
+    for name in (".lock", ".writer", ".facts"):
         (home / name).unlink(missing_ok=True)
     for folder in (home / "quarantine", home / "log", home):
         if folder.is_dir() and not any(folder.iterdir()):

@@ -4,9 +4,9 @@ An `EventLog` is one snapshot, taken at first use: many buckets read from one ob
 does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,38 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes, compact, delta, flat, standing
-from .arrivals import Fresh, fresh, keyed
+from .arrivals import Appended
 from .compact import Compacted
 from .concern import Concern
-from .delta import Part, Snapshot
+from .delta import Snapshot
 from .errors import NotReadyError
+from .events import ACTS
 from .hashing import bucket_of
 from .histories import Histories
-from .progress import progress, track
+from .landing import Landing, sift
 from .schema import EVENTS
 from .spill import Spill
 from .standing import Asked, Cover
 from .union import concatenate, empty
 from .views import attach
-from .workspace import Facts, Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of the rows of an append.
-
-    Attributes:
-        accepted: Rows that are new in the log.
-        duplicate: Rows whose person and event key were known, or came twice.
-        conflict: How many of the duplicates had other content.
-    """
-
-    accepted: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-
-    def __add__(self, news: Fresh) -> "Appended":
-        return Appended(self.accepted + len(news.rows), self.duplicate + news.duplicate, self.conflict + news.conflict)
+from .workspace import Workspace
 
 
 class EventLog:
@@ -129,59 +112,57 @@ class EventLog:
         """All buckets."""
         return range(self.workspace.facts.buckets)
 
-    def append(self, batches: Iterable[pa.Table], *, arrived_at: int | None, total: int | None = None) -> Appended:
+    def append(
+        self, batches: Iterable[pa.Table], *, arrived_at: int | None, total: int | None = None, histories: bool = False
+    ) -> Appended:
         """Add events in one commit, or none.
 
-        The caller holds the writer's lock. Memory is bounded by a bucket, or a chunk, whichever is larger.
+        The caller holds the writer's lock. Memory is bounded by some buckets of `landing.AT_A_TIME` rows together, or one that is
+        larger, and `spill.BUDGET`.
 
         Args:
-            batches: Columns of the `EVENTS` schema without bucket and key, in chunks.
+            batches: Columns of the `EVENTS` schema without bucket and key, in chunks; iterated in a thread.
             arrived_at: Fills nulls in `arrived_at`; None leaves them (a first load).
             total: Number of rows, where known, for the progress bar.
+            histories: Also bring histories up to date where `due`; those of a first load are made of its rows in memory.
 
         Raises:
             InputError: A chunk is no table of events; nothing was added.
         """
         self.refresh()
         appended = Appended()
-        written: list[Part] = []
+        batches = map(self._recorded, batches)
+        landing = Landing(self.workspace, self.events, derive=histories and not self.exists)
         try:
-            with Spill(self.workspace.events.parent) as spill:
-                for bucket, news in self.sift(batches, self.workspace.facts, arrived_at, spill, total):
-                    appended += news
-                    if len(news.rows):
-                        written.append(flat.write(self.workspace, bucket, news.rows))
-            if written:
-                delta.commit(self.workspace.events, EVENTS, written, note={"rows": appended.accepted})
+            with (
+                Spill(self.workspace.events.parent) as spill,
+                closing(
+                    sift(batches, self.workspace.facts, arrived_at, spill, self.events, landing.land, total)
+                ) as news,
+            ):
+                for one in news:
+                    appended += one
+            if landing.parts:
+                delta.commit(self.workspace.events, EVENTS, landing.parts, note={"rows": appended.accepted})
         except BaseException:
             if delta.snapshot(self.workspace.events).version == self.version:
-                delta.discard(written)
+                delta.discard([*landing.parts, *landing.histories])
             raise
         self.refresh()
-        if compact.tidy(self.workspace, self.events, self.histories):
+        if landing.histories:
+            compact.replace(self.workspace, landing.histories, self.histories.parts)
             self.refresh()
+        elif compact.tidy(self.workspace, self.events, self.histories):
+            self.refresh()
+        if histories and self.due:
+            self.compact()
         return appended
 
-    def sift(
-        self, batches: Iterable[pa.Table], facts: Facts, arrived_at: int | None, spill: Spill, total: int | None = None
-    ) -> Iterator[tuple[int, Fresh]]:
-        """What an append would add, bucket by bucket; nothing is written but in `spill`.
-
-        Args:
-            batches: As `append` takes them.
-            facts: The workspace's, as they are or would be.
-            arrived_at: As `append` takes it.
-            spill: Where rows are put aside.
-            total: Number of rows, where known, for the progress bar.
-        """
-        with progress("Sorting events", total) as advance:
-            for batch in batches:
-                rows = keyed(batch, facts.kinds, arrived_at)
-                spill.add(rows, bucket_of(rows["user_id"], facts.buckets))
-                advance(len(rows))
-        for bucket, rows in track("Writing events", spill.drain(), len(spill.buckets())):
-            parts = self.events.of(bucket)
-            yield bucket, fresh(rows, flat.keys(parts), partial(flat.rows_at, parts))
+    def _recorded(self, batch: pa.Table) -> pa.Table:
+        """The batch; where it holds acts, their kinds are among the workspace's from now on."""
+        if "kind" in batch.column_names and not set(ACTS).isdisjoint(pc.unique(batch["kind"]).to_pylist()):
+            self.workspace.add_acts()
+        return batch
 
     def flat(self, bucket: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The events as they are, of one bucket or of all; sorted within an append's bucket only."""

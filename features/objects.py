@@ -51,10 +51,19 @@ def check_objects(column: pa.Array, field: str, faults: Faults) -> None:
     """Mark texts that are no JSON objects.
 
     Args:
-        column: (n,) strings, null for none.
+        column: (n,) strings or dictionary of strings, null for none.
         field: Name of the column.
         faults: Where to mark.
     """
+    if pa.types.is_dictionary(column.type):
+        bad = np.append(_no_objects(column.dictionary), False)
+        faults.mark(bad[column.indices.fill_null(-1).to_numpy(zero_copy_only=False)], "bad_json", field)
+    else:
+        faults.mark(_no_objects(column), "bad_json", field)
+
+
+def _no_objects(column: pa.Array) -> np.ndarray:
+    """(n,) bool: texts that are no JSON objects; null is none to be wrong."""
     places = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     bad = np.zeros(len(column), bool)
     for start in range(0, len(places), SLICE):
@@ -66,7 +75,7 @@ def check_objects(column: pa.Array, field: str, faults: Faults) -> None:
             found = []
         if len(found) != len(texts) or not all(type(value) is dict for value in found):
             bad[some] = [not _is_object(text) for text in texts]
-    faults.mark(bad, "bad_json", field)
+    return bad
 
 
 def _is_object(text: str) -> bool:

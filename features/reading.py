@@ -19,6 +19,9 @@ from .jsonlines import open_json
 ROWS: Final = 1 << 19
 """Rows of a chunk of Parquet."""
 
+SHORT: Final = 8
+"""Bytes a text in a file of Parquet, below which the texts are told once and repeated by number."""
+
 TEXT: Final = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
 JSON: Final = (".jsonl", ".ndjson", ".json")
 EXCEL: Final = (".xlsx", ".xlsm")
@@ -155,10 +158,8 @@ def _parquet(path: Path) -> Source:
 
 
 def _batches(path: Path, schema: pa.Schema) -> Iterator[Chunk]:
-    # Texts that repeat come as dictionaries: checks and casts then run over the different ones only.
-    texts = [column.name for column in schema if _is_text(column.type) and column.name not in ("event_id", "text")]
     start = 1
-    with closing(pq.ParquetFile(path, memory_map=True, read_dictionary=texts)) as file:
+    with closing(pq.ParquetFile(path, memory_map=True, read_dictionary=_repeating(path, schema))) as file:
         try:
             for batch in file.iter_batches(batch_size=ROWS):
                 n = batch.num_rows
@@ -166,6 +167,19 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[Chunk]:
                 start += n
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read beyond row {start}: {error}. Have it delivered again.") from error
+
+
+def _repeating(path: Path, schema: pa.Schema) -> list[str]:
+    """Texts that repeat come as dictionaries: checks and casts then run over the different ones only."""
+    found = [column.name for column in schema if _is_text(column.type) and column.name != "event_id"]
+    with pq.ParquetFile(path, memory_map=True) as file:
+        group = file.metadata.row_group(0)
+    small = {
+        group.column(i).path_in_schema
+        for i in range(group.num_columns)
+        if group.column(i).total_uncompressed_size < SHORT * group.num_rows
+    }
+    return [name for name in found if name != "text" or name in small]
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .log import Appended, EventLog
+from .arrivals import Appended
+from .landing import sift
+from .log import EventLog
 from .spill import Spill
 from .workspace import Facts
 
@@ -22,7 +24,7 @@ def tally(log: EventLog, facts: Facts, batches: Iterable[pa.Table], arrived_at: 
     """
     counts = Appended()
     with Spill(scratch) as spill:
-        for _, news in log.sift(batches, facts, arrived_at, spill):
+        for news in sift(batches, facts, arrived_at, spill, log.events, lambda _, news: news.counts):
             counts += news
     return counts
 

@@ -1,0 +1,96 @@
+"""Rows on their way into the log: put aside by bucket, told from those that are there, written bucket by bucket."""
+
+import os
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from . import compact, flat
+from .ahead import ahead, side_by_side
+from .arrivals import Appended, Fresh, coded, completed, fresh, with_keys
+from .delta import Part, Snapshot
+from .events import ACTS
+from .hashing import bucket_of
+from .progress import progress, track
+from .spill import Spill
+from .workspace import Facts, Workspace
+
+R = TypeVar("R")
+AT_A_TIME: Final = 4_000_000
+"""Rows of buckets that are worked at side by side; one bucket at least is."""
+
+
+@dataclass(slots=True)
+class Landing:
+    """An append under way: the files that it has written, none of them committed.
+
+    Attributes:
+        workspace: Whose log.
+        events: The log as it was.
+        derive: Histories are made of the new rows too; there were no events before.
+        parts: Files of new events.
+        histories: Files of histories made of them.
+    """
+
+    workspace: Workspace
+    events: Snapshot
+    derive: bool
+    parts: list[Part] = field(default_factory=list)
+    histories: list[Part] = field(default_factory=list)
+
+    def land(self, bucket: int, news: Fresh) -> Appended:
+        """Write a bucket's new rows; threads may land several buckets."""
+        if len(news.rows):
+            part = flat.write(self.workspace, bucket, news.rows)
+            self.parts.append(part)
+            if self.derive:
+                self.histories.append(compact.derive(self.workspace, part, news.rows))
+        return news.counts
+
+
+def sift(
+    batches: Iterable[pa.Table],
+    facts: Facts,
+    arrived_at: int | None,
+    spill: Spill,
+    events: Snapshot,
+    each: Callable[[int, Fresh], R],
+    total: int | None = None,
+) -> Generator[R]:
+    """What `each` makes of every bucket's news, in the order of the buckets, some at a time in threads.
+
+    Args:
+        batches: Columns of the `EVENTS` schema without bucket and key, texts as dictionaries or not, in chunks.
+        facts: The workspace's, as they are or would be.
+        arrived_at: Fills nulls in `arrived_at`; None leaves them.
+        spill: Where rows are put aside.
+        events: The log as it is.
+        each: From bucket and news.
+        total: Number of rows, where known, for the progress bar.
+
+    Raises:
+        InputError: A chunk is no table of events.
+    """
+    plain: tuple[str, ...] | None = None
+    with progress("Sorting events", total) as advance:
+        for batch in ahead(batches):
+            rows = completed(batch, (*facts.kinds, *ACTS), arrived_at)
+            if plain is None:  # texts that seldom repeat are no dictionaries, unless they come so
+                plain = ("event_id", *(n for n in ("text", "properties") if not pt.is_dictionary(rows[n].type)))
+            rows = coded(rows, plain)
+            spill.add(rows, bucket_of(rows["user_id"].chunk(0), facts.buckets))
+            advance(len(rows))
+    spill.end()
+    buckets = spill.buckets()
+
+    def work(bucket: int) -> R:
+        parts = events.of(bucket)
+        return each(bucket, fresh(with_keys(spill.take(bucket)), flat.keys(parts), partial(flat.rows_at, parts)))
+
+    fit = AT_A_TIME * len(buckets) // max(1, spill.n_rows)
+    workers = max(1, min(fit, os.cpu_count() or 1, 4))
+    yield from track("Writing events", side_by_side(work, buckets, workers), len(buckets))
