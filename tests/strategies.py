@@ -240,6 +240,58 @@ def shop_of(zone: str, cutoff: int, *rows: dict, retention_days: int = 400) -> S
     return Shop(events, zone, retention_days, [cutoff])
 
 
+def _pinned_ends(at: int) -> list[tuple[Shop, dict[str, ask.Feature]]]:
+    """The like of streaks, moves, lifetimes and the session so far."""
+    minute = 60 * SECOND
+    over = shop_of("UTC", at, {"ts": at - SESSION_GAP})
+    unknown = shop_of("UTC", at, {"ts": at - 50 * minute}, {"ts": at - 25 * minute, "arrived_at": at})
+    visit = shop_of(
+        "UTC",
+        at,
+        {"ts": at - 40 * minute, "channel": "a"},
+        {"ts": at - 20 * minute, "kind": "cart"},
+        {"ts": at - 10 * minute, "channel": "b"},
+        {"ts": at - 5 * minute, "kind": "later", "channel": "b"},
+    )
+    told = shop_of(
+        "UTC",
+        at,
+        *({"ts": at - n * DAY, "kind": kind} for n, kind in ((4, "view"), (3, "cart"), (2, "view"), (1, "click"))),
+    )
+    untold = shop_of(
+        "UTC", at, {"ts": at - 3 * DAY}, {"ts": at - 2 * DAY, "kind": "cart", "arrived_at": at}, {"ts": at - DAY}
+    )
+    old = shop_of("UTC", at, {"ts": at - 900 * DAY, "channel": "first"}, {"ts": at - DAY, "channel": "next"})
+    gone = shop_of("UTC", at, {"ts": at - 900 * DAY, "kind": "purchase", "value": 3})
+    session = {"n": ask.Count((), ask.SESSION), "length": ask.Length((), ask.SESSION)}
+    streak = {"so far": ask.Streak(("view",), ("cart",))}
+    steps = {
+        "now": ask.Transition("cart", "view", ask.SESSION),
+        "then": ask.Transition("view", "view", ask.back(1)),
+        "near": ask.Moves("channel", (), ask.back(1)),
+        "far": ask.Moves("channel", (), ask.back(1), gap=DAY),
+        "from a": ask.Moves("channel", (), ask.back(1), ("a",), (), DAY),
+        "from b": ask.Moves("channel", (), ask.back(1), ("b",), (), DAY),
+        "to b": ask.Moves("channel", (), ask.back(1), (), ("b", "c"), DAY),
+        "kind": ask.Last("kind", (), ask.back(1)),
+        "before": ask.Last("channel", (), ask.back(1), 3),
+        "length": ask.Length(("view",), ask.back(1)),
+    }
+    ever = {
+        "n": ask.Count((), ask.LIFETIME),
+        "first": ask.First("channel", (), ask.LIFETIME),
+        "bought": ask.Age(("purchase",), lifetime=True),
+        "value": ask.Mean("value", (), ask.LIFETIME),
+    }
+    return [
+        *((shop, session) for shop in (over, unknown, visit)),
+        *((shop, streak) for shop in (told, untold)),
+        (visit, steps),
+        (old, ever),
+        (gone, ever),
+    ]
+
+
 def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     """Cases that chance seldom makes: each planted fault of test_mutants.py shows in one of them."""
     back = (
@@ -298,6 +350,7 @@ def pinned() -> list[tuple[Shop, dict[str, ask.Feature]]]:
     }
     at_last = shop_of("UTC", at, {"ts": at - 60 * SECOND}, {"ts": at})
     return [
+        *_pinned_ends(at),
         (hidden, unseen),
         (at_last, {"so far": ask.Sessions("mean_events", (), ask.back(1))}),
         (same_time, {"one": ask.Distinct("category", (), ask.back(7)), "all": ask.Distinct("item", (), ask.back(7))}),

@@ -160,6 +160,101 @@ MUTANTS = {
         "return lower + upper",
         "return lower + lower",
     ),
+    "a lifetime ends with RETENTION": (
+        "kernel.py",
+        "bounds[ever] = begin",
+        "bounds[ever] = low",
+    ),
+    "who did nothing of late did nothing ever": (
+        "kernel.py",
+        "nothing = begin == high and from_carry == to_carry",
+        "nothing = low == high",
+    ),
+    "the carry is left out": (
+        "kernel_sweep.py",
+        "gathered[k] += carried[1, c]",
+        "gathered[k] += 1",
+    ),
+    "the carry's numbers are left out": (
+        "kernel_sweep.py",
+        "gathered[a] += carried[row, c]",
+        "gathered[a] += 0",
+    ),
+    "a mean forgets how many were carried": (
+        "kernel_sweep.py",
+        "gathered[a + 1] += carried[row + 1, c]",
+        "gathered[a + 1] += carried[1, c]",
+    ),
+    "the carry's last hides what came after": (
+        "kernel_sweep.py",
+        "        if gathered[k] == 0:\n            nearest[k] = carried[3, c]",
+        "        nearest[k] = carried[3, c]\n        if gathered[k] == 0:",
+    ),
+    "the first channel is the first one held": (
+        "kernel_ends.py",
+        "what[5] >= 0 and touch",
+        "what[5] > 9 and touch",
+    ),
+    "two sweeps share a table of transitions": (
+        "kernel_sweep.py",
+        "pairs[base + kind[before]",
+        "pairs[0 * base + kind[before]",
+    ),
+    "a session is open after half an hour of silence": (
+        "kernel_ends.py",
+        "known - ts[e] >= SESSION_GAP",
+        "known - ts[e] > SESSION_GAP",
+    ),
+    "what had not arrived keeps a session open": (
+        "kernel_ends.py",
+        "        if late and arrived[e] >= t:\n            continue\n        if known",
+        "        if known",
+    ),
+    "what had not arrived ends a streak": (
+        "kernel_ends.py",
+        "        if late and arrived[e] >= t:\n            continue\n        if (what[1]",
+        "        if (what[1]",
+    ),
+    "a streak goes on past what ends it": (
+        "kernel_ends.py",
+        "            break\n        n +=",
+        "            continue\n        n +=",
+    ),
+    "the last but one is the last": (
+        "kernel_ends.py",
+        "left = max(n, 1)",
+        "left = 1",
+    ),
+    "staying is a move": (
+        "kernel_runs.py",
+        "code >= 0 and now != code and",
+        "code >= 0 and",
+    ),
+    "a move may take as long as the gap": (
+        "kernel_runs.py",
+        "ts[e] - at < gap",
+        "ts[e] - at <= gap",
+    ),
+    "a null is a place to move from": (
+        "kernel_runs.py",
+        "now < 0 or not (mask",
+        "now < -1 or not (mask",
+    ),
+    "moves come from anywhere": (
+        "kernel_runs.py",
+        "left = before < 0 or",
+        "left = True or",
+    ),
+    "kinds of later are told apart": (
+        "reader.py",
+        "np.where(kind < len(program.kinds), kind, -1)",
+        "kind",
+    ),
+    "a length ends at the cutoff": (
+        "kernel.py",
+        "answer = abs(slots[a] - slots[b]) / scale",
+        "answer = abs(t - slots[b]) / scale",
+    ),
     "the smallest is not kept": (
         "kernel_sweep.py",
         "number < gathered[a + 3]",
@@ -171,6 +266,7 @@ CHILD = """
 import importlib, json, sys
 from pathlib import Path
 from hypothesis import Phase, given, settings
+from tests.properties.test_lifetime import LIFETIMES, trimmed, trimmings
 from tests.properties.test_parity import differences, right
 from tests.strategies import pinned, programs, shops
 import features
@@ -180,8 +276,8 @@ for name in ("kernel", "kernel_calendar", "kernel_texts"):
 root, mutants = Path(sys.argv[1]), json.loads(sys.argv[2])
 assert Path(features.__file__).is_relative_to(root)
 READER = (
-    "places", "kernel_texts", "histories", "kernel_calendar", "kernel_sweep", "kernel_groups", "kernel_runs", "kernel",
-    "reader", "matrix",
+    "places", "kernel_texts", "histories", "kernel_calendar", "kernel_sweep", "kernel_groups", "kernel_runs", "kernel_ends",
+    "kernel", "reader", "matrix",
 )
 examples = [(*case, right(*case)) for case in pinned()]
 
@@ -189,6 +285,12 @@ examples = [(*case, right(*case)) for case in pinned()]
 @given(shops(), programs())
 def collect(shop, asked):
     examples.append((shop, asked, right(shop, asked)))
+
+@settings(max_examples=60, phases=[Phase.generate], derandomize=True, deadline=None, database=None)
+@given(trimmings(), LIFETIMES)
+def collect_trimmed(trimming, asked):
+    shop, floor = trimming
+    examples.append((shop, asked, right(shop, asked), trimmed(shop, floor)))
 
 def survives():
     for name in READER:
@@ -200,6 +302,7 @@ def survives():
         return False
 
 collect()
+collect_trimmed()
 answers = {"unchanged": survives()}
 for name, (file, old, new) in mutants.items():
     path = root / "features" / file
@@ -220,7 +323,8 @@ def survivors(tmp_path_factory):
     only_source = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "features", root / "features", ignore=only_source)
     (root / "tests" / "properties").mkdir(parents=True)
-    for name in ("oracle.py", "strategies.py", "properties/test_parity.py"):
+    properties = (f"properties/test_{name}.py" for name in ("parity", "lifetime", "leakage"))
+    for name in ("oracle.py", "strategies.py", *properties):
         shutil.copy(ROOT / "tests" / name, root / "tests" / name)
     environ = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(root)}
     command = [sys.executable, "-c", CHILD, str(root), json.dumps(MUTANTS)]

@@ -9,6 +9,7 @@ from hypothesis import given
 from features import algebra as ask
 from features import matrix, reader
 from features.events import DAY, SECOND
+from features.histories import Histories
 from features.program import compile_program
 from tests.oracle import Answer, answer
 from tests.strategies import ASKED, KINDS, Shop, pinned, programs, shops
@@ -31,10 +32,13 @@ def right(shop: Shop, asked: dict[str, ask.Feature]) -> dict[tuple[str, int], di
 
 
 def differences(
-    shop: Shop, asked: dict[str, ask.Feature], expected: dict[tuple[str, int], dict[str, Answer]]
+    shop: Shop,
+    asked: dict[str, ask.Feature],
+    expected: dict[tuple[str, int], dict[str, Answer]],
+    histories: Histories | None = None,
 ) -> list[str]:
-    """Where the kernel answers otherwise than expected."""
-    histories = shop.histories
+    """Where the kernel answers otherwise than expected, from the shop's histories or others."""
+    histories = histories or shop.histories
     answers = matrix.evaluate(compiled(shop, asked), histories, *matrix.grid(len(histories), shop.cutoffs), 1)
     users = histories.users.to_pylist()
     found = []
