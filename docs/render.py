@@ -114,6 +114,12 @@ def paths_page() -> str:
             "",
             words.strip(),
             "",
+            "**JSON.** `counts` (persons of whom anything is seen, and numbers in the window); `paths.goal` and `paths.leaving` (`n`,",
+            "`different`, `top`: `steps`, `events`, `n`, `share`, `people`, `days`); `streams` (how often a step at a place before the end",
+            "followed another, of all paths); `transitions` (`before`, `after`, `counts`, `rates`); `dwell` by way of naming (`step`, `n`,",
+            "`given`, `mean`, `q10` to `q90`, seconds); `movers.session` and `movers.journey` (`n`, `converted`, `rate`, `chain_rate`,",
+            "`steps`, `pairs`, and how many were compared); `left_out`; `notes`; `log_version`; `written`.",
+            "",
         ]
     )
 
