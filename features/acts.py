@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .histories import Histories
     from .workspace import Workspace
 
-CONSENT, WITHDRAW, ALIAS, UNALIAS = range(len(ACTS))
+CONSENT, WITHDRAW, ALIAS, UNALIAS, NOTHING = range(len(ACTS) + 1)
 PROFILING: Final = "profiling"
 """The purpose that features, tags and models serve."""
 COLUMNS: Final = ("user_id", "ts", "arrived_at", "kind", "item", "key_hi", "key_lo")
@@ -27,7 +27,7 @@ COLUMNS: Final = ("user_id", "ts", "arrived_at", "kind", "item", "key_hi", "key_
 SAID: Final = pa.schema(
     [
         pa.field("user_id", pa.string()),
-        pa.field("what", pa.int8()),  # place in ACTS
+        pa.field("what", pa.int8()),  # place in ACTS; NOTHING for another purpose, and for a link with nobody or oneself
         pa.field("other", pa.string()),  # the other id; null for consent
         pa.field("ts", pa.int64()),
         pa.field("known", pa.int64()),  # when it had happened and arrived
@@ -35,7 +35,7 @@ SAID: Final = pa.schema(
         pa.field("key_lo", pa.int64()),
     ]
 )
-"""Acts that matter for profiling, one a row."""
+"""Acts, one a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ def codes(kinds: Sequence[str]) -> list[int]:
 
 
 def said(events: pa.Table) -> pa.Table:
-    """The acts among rows with `COLUMNS`, of `SAID`: those on other purposes, and of nobody or oneself, are left out."""
+    """The acts among rows with `COLUMNS`, of `SAID`."""
     events = events.filter(pc.is_in(events["kind"].cast(pa.string()), value_set=pa.array(ACTS)))
     what = pc.index_in(events["kind"].cast(pa.string()), value_set=pa.array(ACTS)).cast(pa.int8())
     arrived = pc.fill_null(events["arrived_at"], NULL)
-    return _kept(
+    return _told(
         pa.table(
             [
                 events["user_id"].cast(pa.string()),
@@ -102,7 +102,7 @@ def said_in(histories: "Histories", kinds: Sequence[str]) -> pa.Table:
     own = item.codes[rows]
     places = pa.array(item.offsets[person] + own, mask=own < 0)
     known = histories.ts if histories.arrived is None else histories.arrived
-    return _kept(
+    return _told(
         pa.table(
             [
                 histories.users.take(pa.array(person)),
@@ -115,13 +115,15 @@ def said_in(histories: "Histories", kinds: Sequence[str]) -> pa.Table:
     )
 
 
-def _kept(rows: pa.Table) -> pa.Table:
+def _told(rows: pa.Table) -> pa.Table:
+    """Rows with the item in `other`: those that change nothing here are `NOTHING`, and a purpose is no other id."""
     consents = pc.less(rows["what"], ALIAS)
     about = pc.equal(pc.fill_null(rows["other"], PROFILING), PROFILING)
     another = pc.fill_null(pc.not_equal(rows["other"], rows["user_id"]), False)
-    rows = rows.filter(pc.if_else(consents, about, another))
-    other = pc.if_else(pc.less(rows["what"], ALIAS), pa.scalar(None, pa.string()), rows["other"])
-    return rows.set_column(2, SAID.field("other"), other)
+    counts = pc.if_else(consents, about, another)
+    what = pc.if_else(counts, rows["what"], pa.scalar(NOTHING, pa.int8()))
+    other = pc.if_else(pc.and_(counts, pc.invert(consents)), rows["other"], pa.scalar(None, pa.string()))
+    return rows.set_column(1, SAID.field("what"), what).set_column(2, SAID.field("other"), other)
 
 
 def together(parts: Sequence[pa.Table]) -> pa.Table:

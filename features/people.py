@@ -145,7 +145,7 @@ def _people(rules: Rules, n: int, act: np.ndarray, node: np.ndarray, start: np.n
         node: (e,) int64 who acted.
         start: (e,) int64 first node of the scene.
     """
-    rows = np.flatnonzero(rules.what[act] >= ALIAS)
+    rows = np.flatnonzero(rules.other[act] >= 0)
     act, one = act[rows], node[rows]
     two = start[rows] + rules.local[rules.other[act]]
     low, high = np.minimum(one, two), np.maximum(one, two)
