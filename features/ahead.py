@@ -1,5 +1,6 @@
 """Work beside work, in threads: Arrow, NumPy and our own machine code hold no lock while they run."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,8 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 _END: Final = object()
+AT_A_TIME: Final = 4_000_000
+"""Events of buckets that are worked at side by side; one bucket at least is."""
 TICK: Final = 0.1
 """Seconds after which a waiting thread looks whether anybody still wants its items."""
 
@@ -63,6 +66,11 @@ def ahead(items: Iterable[T], n: int = 1) -> Iterator[T]:
                 waiting.get_nowait()
             except Empty:
                 thread.join(TICK)
+
+
+def abreast(n_events: int) -> int:
+    """How many buckets of so many events may be worked at side by side: memory and processors bound it."""
+    return max(1, min(AT_A_TIME // max(1, n_events), os.cpu_count() or 1, 4))
 
 
 def side_by_side(function: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:

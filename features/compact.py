@@ -9,11 +9,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
 from . import delta, flat
+from .ahead import abreast, side_by_side
 from .delta import Part, Snapshot
 from .histories import Histories, from_events
 from .progress import track
@@ -100,39 +102,52 @@ def run(workspace: Workspace, events: Snapshot, histories: Snapshot) -> Compacte
         events: Newest snapshot.
         histories: Newest snapshot.
     """
-    made: list[Part] = []
-    replaced: list[Part] = []
-    merged: list[Part] = []
-    small: list[Part] = []
-    n_events = 0
-    for bucket in track("Compacting", sorted({part.bucket for part in (*events.parts, *histories.parts)})):
-        parts, before = events.of(bucket), histories.of(bucket)
-        if not parts:  # all its events were taken away
-            replaced += before
-            continue
-        covered, added = cover(before, parts)
-        crowd = _crowd(parts)
-        if covered is not None and not added and not crowd:
-            continue
-        if crowd:
-            one = _merge(workspace, bucket, crowd)
-            merged.append(one)
-            small += crowd
-            parts = (*(part for part in parts if part not in crowd), one)
-        name = _name(f"histories {LAYOUT}", [part.name for part in parts])
-        if covered is None:
-            delta.discard(part for part in before if part.path.stem == name)  # not trusted: damaged
-        made.append(delta.written(workspace.histories, bucket, name) or _remake(workspace, bucket, name, parts))
-        replaced += [part for part in before if part.path.stem != name]
-        n_events += sum(part.rows for part in parts)
+    buckets = sorted({part.bucket for part in (*events.parts, *histories.parts)})
+    largest = max((sum(part.rows for part in events.of(bucket)) for bucket in buckets), default=0)
+    work = partial(_anew, workspace, events, histories)
+    done = list(track("Compacting", side_by_side(work, buckets, abreast(largest)), len(buckets)))
+    made = [one.made for one in done if one.made is not None]
+    merged = [one.merged for one in done if one.merged is not None]
+    replaced = [part for one in done for part in one.replaced]
     if merged:
+        small = [part for one in done for part in one.small]
         delta.commit(workspace.events, EVENTS, merged, small, data_change=False)
     version = delta.snapshot(workspace.events).version
     if made or replaced:
         delta.commit(workspace.histories, HISTORIES, made, replaced, {"events_version": version}, data_change=False)
         delta.sweep(workspace.histories, KEEP_HOURS["histories"])
         delta.sweep(workspace.events, KEEP_HOURS["events"])
-    return Compacted(len(made), n_events, version)
+    return Compacted(len(made), sum(one.n_events for one in done), version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anew:
+    """What becomes of a bucket: files of histories, made and replaced, and of events, merged and the small ones it is made of."""
+
+    made: Part | None = None
+    replaced: Sequence[Part] = ()
+    merged: Part | None = None
+    small: Sequence[Part] = ()
+    n_events: int = 0
+
+
+def _anew(workspace: Workspace, events: Snapshot, histories: Snapshot, bucket: int) -> _Anew:
+    parts, before = events.of(bucket), histories.of(bucket)
+    if not parts:  # all its events were taken away
+        return _Anew(replaced=before)
+    covered, added = cover(before, parts)
+    crowd, one = _crowd(parts), None
+    if covered is not None and not added and not crowd:
+        return _Anew()
+    if crowd:
+        one = _merge(workspace, bucket, crowd)
+        parts = (*(part for part in parts if part not in crowd), one)
+    name = _name(f"histories {LAYOUT}", [part.name for part in parts])
+    if covered is None:
+        delta.discard(part for part in before if part.path.stem == name)  # not trusted: damaged
+    made = delta.written(workspace.histories, bucket, name) or _remake(workspace, bucket, name, parts)
+    replaced = [part for part in before if part.path.stem != name]
+    return _Anew(made, replaced, one, crowd, sum(part.rows for part in parts))
 
 
 def derive(workspace: Workspace, part: Part, rows: pa.Table) -> Part:

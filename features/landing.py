@@ -1,16 +1,15 @@
 """Rows on their way into the log: put aside by bucket, told from those that are there, written bucket by bucket."""
 
-import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from . import compact, flat
-from .ahead import ahead, side_by_side
+from .ahead import abreast, ahead, side_by_side
 from .arrivals import Appended, Fresh, coded, completed, fresh, with_keys
 from .delta import Part, Snapshot
 from .events import ACTS
@@ -20,8 +19,6 @@ from .spill import Spill
 from .workspace import Facts, Workspace
 
 R = TypeVar("R")
-AT_A_TIME: Final = 4_000_000
-"""Rows of buckets that are worked at side by side; one bucket at least is."""
 
 
 @dataclass(slots=True)
@@ -91,6 +88,5 @@ def sift(
         parts = events.of(bucket)
         return each(bucket, fresh(with_keys(spill.take(bucket)), flat.keys(parts), partial(flat.rows_at, parts)))
 
-    fit = AT_A_TIME * len(buckets) // max(1, spill.n_rows)
-    workers = max(1, min(fit, os.cpu_count() or 1, 4))
+    workers = abreast(spill.n_rows // max(1, len(buckets)))
     yield from track("Writing events", side_by_side(work, buckets, workers), len(buckets))

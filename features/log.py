@@ -117,7 +117,7 @@ class EventLog:
     ) -> Appended:
         """Add events in one commit, or none.
 
-        The caller holds the writer's lock. Memory is bounded by some buckets of `landing.AT_A_TIME` rows together, or one that is
+        The caller holds the writer's lock. Memory is bounded by some buckets of `ahead.AT_A_TIME` rows together, or one that is
         larger, and `spill.BUDGET`.
 
         Args:
