@@ -4,7 +4,7 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 
-from features.catalogue import load as load_catalogue
+from features.catalogue import of as catalogue_of
 from features.events import DAY, FIXED_POINT, HOUR
 from features.log import EventLog
 from features.matrix import evaluate, grid
@@ -76,16 +76,18 @@ def fit_model(target, names, matrix, labels, seed):
     return TargetModel(target, trained, names, {}, text, Calibrator("none", {}), rates)
 
 
-def make_bundle(workspace, version, seed=0):
+def make_bundle(workspace, version, seed=0, patterns=PATTERNS):
     """Train on three cutoffs, write `bundles/<version>`; its digest."""
-    log, facts, catalogue = EventLog(workspace), workspace.facts, load_catalogue()
+    log, facts, catalogue = EventLog(workspace), workspace.facts, catalogue_of(workspace)
     specs = {spec.name: spec for spec in default_specs(workspace)}
     present = set(log.kinds())
     targets = {name: spec.target_for({}, present)[0] for name, spec in specs.items()}
-    names = catalogue.select(PATTERNS).names
+    names = catalogue.select(patterns).names
+    program = program_of(facts, catalogue, targets, workspace.features)
     histories = log.read_users([user for bucket in log.buckets() for user in log.user_ids(bucket).to_pylist()])
+    histories = log.informed(histories, program.attributes)
     person, cutoff = grid(len(histories), [END - days * DAY for days in (90, 60, 31)])
-    matrix = evaluate(program_of(facts, catalogue, targets), histories, person, cutoff)
+    matrix = evaluate(program, histories, person, cutoff)
     questions = {key: one for target in targets.values() for key, one in target.questions.items()}
     forward = compile_program(
         questions, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone
