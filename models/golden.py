@@ -105,7 +105,8 @@ def invent(n_kinds: int, seed: int, words: Mapping[str, list[str]], asked: Colle
         attributes={
             table: _known(np.random.default_rng(seed + 2), [one for one in asked if one.table == table], words)
             for table in sorted({one.table for one in asked})
-        },
+        }
+        or None,
     )
 
 
@@ -286,7 +287,8 @@ def from_bytes(data: bytes) -> Golden:
         attributes={
             n: Dated(offsets, since[n], pa.array(known[n].tolist(), pa.string()))
             for n, offsets in under("known_bounds/").items()
-        },
+        }
+        or None,
     )
     null = under("null/")
     texts = {
