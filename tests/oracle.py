@@ -7,7 +7,9 @@ the event with the product, and no code. Events are dictionaries with the column
 import math
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -23,23 +25,55 @@ Answer = float | str | None
 
 def answer(feature: ask.Feature, events: list[dict], cutoff: int, *, retention: int, timezone: str) -> Answer:
     """The answer to a feature for one person's events, given in any order and with repeated keys."""
-    return finished(feature, ordered(events), cutoff, retention, ZoneInfo(timezone))
+    return answers({"": feature}, events, [cutoff], retention=retention, timezone=timezone)[cutoff][""]
 
 
-def finished(feature: ask.Feature, history: list[dict], cutoff: int, retention: int, zone: ZoneInfo) -> Answer:
-    """The answer for a history in order."""
+def answers(
+    features: dict[str, ask.Feature], events: list[dict], cutoffs: list[int], *, retention: int, timezone: str
+) -> dict[int, dict[str, Answer]]:
+    """The answers at every cutoff; a question that stands in several features is answered once."""
+    history, zone = ordered(events), ZoneInfo(timezone)
+    found = {}
+    for cutoff in cutoffs:
+        known: dict[ask.Feature, Answer] = {}
+        views: dict[tuple[bool, bool], list[dict]] = {}
+
+        def one(q: ask.Elementary, cutoff: int = cutoff, known: dict = known, views: dict = views) -> Answer:
+            if q not in known:
+                forward = ask.is_forward(q)
+                ever = getattr(q, "lifetime", False) or getattr(q, "window", None) == ask.LIFETIME
+                if (forward, ever) not in views:
+                    views[forward, ever] = seen(history, cutoff, math.inf if ever else retention, forward)
+                known[q] = elementary(q, views[forward, ever], cutoff, zone)
+            return known[q]
+
+        found[cutoff] = {name: finished(feature, one) for name, feature in features.items()}
+    return found
+
+
+def finished(feature: ask.Feature, one: Callable[[ask.Elementary], Answer]) -> Answer:
+    """The answer to a feature from those to its parts."""
     if isinstance(feature, ask.Ratio):
-        a = finished(feature.numerator, history, cutoff, retention, zone)
-        b = finished(feature.denominator, history, cutoff, retention, zone)
+        a, b = finished(feature.numerator, one), finished(feature.denominator, one)
         return a / b if b != 0 else math.nan
     if isinstance(feature, ask.Trend):
-        a = finished(feature.short, history, cutoff, retention, zone)
-        b = finished(feature.long, history, cutoff, retention, zone)
+        a, b = one(feature.short), one(feature.long)
         days = [(part.window.stop - part.window.start) / DAY for part in (feature.short, feature.long)]
         return (a / days[0]) / (b / days[1]) if b != 0 else math.nan
-    ever = getattr(feature, "lifetime", False) or getattr(feature, "window", None) == ask.LIFETIME
-    bound = cutoff - min(e["ts"] for e in history) if ever and history else retention
-    return elementary(feature, seen(history, cutoff, bound, ask.is_forward(feature)), cutoff, zone)
+    return one(feature)
+
+
+def same(feature: ask.Feature, got: Answer, right: Answer) -> bool:
+    """Is it the right answer: every bit of a number, but for entropy and deviation, which take logarithms and roots?"""
+    if isinstance(got, str) or got is None or right is None:
+        return got == right
+    if math.isnan(got) or math.isnan(right):
+        return math.isnan(got) and math.isnan(right)
+    close = any(
+        isinstance(part, ask.Entropy) or (isinstance(part, ask.Gaps) and part.statistic == "deviation")
+        for part in ask.parts(feature)
+    )
+    return math.isclose(got, right, rel_tol=1e-9, abs_tol=1e-9) if close else got == right
 
 
 def ordered(events: list[dict]) -> list[dict]:
@@ -53,13 +87,14 @@ def ordered(events: list[dict]) -> list[dict]:
     return sorted(first.values(), key=lambda event: (event["ts"], event["key_hi"], event["key_lo"]))
 
 
-def seen(history: list[dict], cutoff: int, retention: int, forward: bool) -> list[dict]:
+def seen(history: list[dict], cutoff: int, retention: float, forward: bool) -> list[dict]:
     """What may be seen of a history."""
     if forward:
         return [e for e in history if cutoff <= e["ts"] < cutoff + retention]
     return [e for e in history if cutoff - retention <= e["ts"] < cutoff and e["arrived_at"] < cutoff]
 
 
+@cache
 def local(ts: int, zone: ZoneInfo) -> datetime:
     return (EPOCH + timedelta(microseconds=ts)).astimezone(zone)
 
@@ -107,7 +142,7 @@ def elementary(q: ask.Elementary, history: list[dict], cutoff: int, zone: ZoneIn
         )
     if isinstance(q, ask.Streak):
         ends = [place for place, e in enumerate(history) if e["kind"] in q.since]
-        return float(sum(e in of(q.kinds) for e in history[max(ends, default=-1) + 1 :]))
+        return float(sum(not q.kinds or e["kind"] in q.kinds for e in history[max(ends, default=-1) + 1 :]))
     events = [e for e in of(q.kinds) if inside(e["ts"])]
     if isinstance(q, ask.Moves):
         return moves(q, [e for e in events if value_of(e, q.field, zone) is not None])

@@ -324,7 +324,7 @@ def survivors(tmp_path_factory):
     shutil.copytree(ROOT / "features", root / "features", ignore=only_source)
     (root / "tests" / "properties").mkdir(parents=True)
     properties = (f"properties/test_{name}.py" for name in ("parity", "lifetime", "leakage"))
-    for name in ("oracle.py", "strategies.py", *properties):
+    for name in ("oracle.py", "strategies.py", "crowd.py", *properties):
         shutil.copy(ROOT / "tests" / name, root / "tests" / name)
     environ = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(root)}
     command = [sys.executable, "-c", CHILD, str(root), json.dumps(MUTANTS)]

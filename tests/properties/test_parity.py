@@ -1,7 +1,5 @@
 """Kernel and oracle agree on generated histories, whatever is asked."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +9,7 @@ from features import matrix, reader
 from features.events import DAY, SECOND
 from features.histories import Histories
 from features.program import compile_program
-from tests.oracle import Answer, answer
+from tests.oracle import Answer, answer, same
 from tests.strategies import ASKED, KINDS, Shop, pinned, programs, shops
 
 
@@ -49,18 +47,6 @@ def differences(
             if not same(feature, got, expected[user, cutoff][name]):
                 found.append(f"{feature} at {cutoff}: {got!r}, not {expected[user, cutoff][name]!r}")
     return found
-
-
-def same(feature: ask.Feature, got: object, right: object) -> bool:
-    if isinstance(got, str) or got is None:
-        return got == right
-    if math.isnan(got) or math.isnan(right):
-        return math.isnan(got) and math.isnan(right)
-    close = any(
-        isinstance(part, ask.Entropy) or (isinstance(part, ask.Gaps) and part.statistic == "deviation")
-        for part in ask.parts(feature)
-    )
-    return math.isclose(got, right, rel_tol=1e-9, abs_tol=1e-9) if close else got == right
 
 
 @given(shops(), programs())
