@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import catalogue, words
+from . import attributes, catalogue, words
 from .algebra import Attribute, Function, is_text, named, parts
 from .catalogue import OURS, Catalogue, Entry
 from .errors import NotFoundError, SpecError, did_you_mean
@@ -22,7 +22,8 @@ def listing(workspace: Workspace, patterns: Sequence[str], family: str | None) -
         family: Only this one's.
 
     Returns:
-        `families` with the number of features listed of each, and `features`: name, family, unit, type, window, titles, file.
+        `families` with the number of features listed of each, `features`: name, family, unit, type, window, titles, file; and
+        `tables` of attributes: `rows` and `fields` of each.
 
     Raises:
         SpecError: A pattern or family that names nothing.
@@ -40,7 +41,8 @@ def listing(workspace: Workspace, patterns: Sequence[str], family: str | None) -
     counts: dict[str, int] = {}
     for entry in chosen.entries.values():
         counts[entry.family] = counts.get(entry.family, 0) + 1
-    return {"families": counts, "features": [_row(entry, files[entry.name]) for entry in chosen.entries.values()]}
+    rows = [_row(entry, files[entry.name]) for entry in chosen.entries.values()]
+    return {"families": counts, "features": rows, "tables": attributes.own_tables(workspace)}
 
 
 def described(workspace: Workspace, name: str) -> dict[str, Any]:

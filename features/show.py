@@ -87,6 +87,9 @@ def show_features(result: dict[str, Any], language: str) -> None:
             if row["family"] == family:
                 title = f"{row['title'][language]} [dim]{row['unit']}[/]"
                 console.print(f"  {row['name']:<{width}}  {title}", soft_wrap=True)
+    for table, found in result["tables"].items():
+        told = f"{figure(found['rows'])} rows with {', '.join(found['fields']) or 'no fields'}"
+        console.print(f"[dim]attributes[/] [bold]{table}[/]  {escape(told)}", soft_wrap=True)
     console.print(f"[dim]{len(result['features']):,} features; `intently features show NAME` tells all of one.[/]")
 
 

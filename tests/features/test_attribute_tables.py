@@ -9,6 +9,7 @@ import pytest
 
 from features import attributes, catalogue
 from features.compute import compute_file
+from features.described import listing
 from features.errors import InputError, SpecError
 from features.events import DAY
 from features.intake import ingest
@@ -70,7 +71,7 @@ def test_rows_are_conserved_and_times_are_the_shops(workspace, tmp_path):
         ("u1", MIDNIGHT, {"points": "10", "tier": "silver"}),
         ("u1", MIDNIGHT + DAY + 8 * 3_600_000_000, {"points": "25"}),
     ]
-    assert attributes.own_tables(workspace)["loyalty"] == {"rows": 3, "users": 2, "fields": ["points", "tier"]}
+    assert listing(workspace, (), None)["tables"] == {"loyalty": {"rows": 3, "fields": ["points", "tier"]}}
     assert attributes.tables(workspace) == ("users", "loyalty")
     with pytest.raises(InputError, match="timezone is Asia/Shanghai"):  # its times are the workspace's by now
         load(workspace, path, timezone="UTC")
