@@ -489,9 +489,9 @@ def main(argv: list[str] | None = None) -> int:
     if argv is None and {"features", "compute"} <= set(
         before
     ):  # a process of its own, where starting is most of the time
-        from features.lean import keep_pandas_out
+        from features.lean import for_one_task
 
-        keep_pandas_out()
+        for_one_task()
     out = sys.stdout
     if as_json:  # whatever a library prints must not reach stdout
         out = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -1,29 +1,29 @@
 """`intently features compute`: the feature matrix of everyone, at any number of cutoffs, as one Parquet file."""
 
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import catalogue, delta, views
-from .errors import InputError, NotReadyError
+from .ahead import side_by_side
+from .errors import NotReadyError
 from .histories import Histories
 from .log import EventLog
 from .matrix import evaluate, grid
 from .program import Program, compile_program
 from .progress import track
+from .reader import n_processors
 from .union import concatenate, empty
 from .workspace import Workspace
+from .written import check_folder, writing
 
-EVENTS: Final = 500_000  # small buckets are joined to so many, as each call has a cost of its own
-AHEAD: Final = 4  # buckets being read, or read and waiting
-CELLS: Final = 16_000_000  # numbers held at a time, of one bucket's part and of the part being written
+EVENTS: Final = 250_000  # small buckets are joined to so many, as each call has a cost of its own
+CELLS: Final = 4_000_000  # numbers of a table, of which a few are under way at a time
 
 
 def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | None, out: Path) -> dict[str, Any]:
@@ -44,8 +44,6 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
         NotReadyError: The log is empty.
         InputError: The file's folder is not there.
     """
-    from pyarrow import parquet
-
     facts = workspace.facts
     chosen = catalogue.of(workspace)
     chosen = chosen.select(names) if names is not None else chosen
@@ -56,31 +54,16 @@ def compute_file(workspace: Workspace, cutoffs: list[int], names: list[str] | No
         timezone=facts.timezone,
         sources=workspace.features,
     )
-    if not out.parent.is_dir():
-        raise InputError(
-            f"There is no folder {out.parent} to write {out.name} into. Make it first, or name another file."
-        )
+    check_folder(out)
     log = EventLog(workspace)
     if not log.exists:
         raise NotReadyError(f"The log of {workspace.home} has no events yet; `intently ingest` some first.")
-    schema = schema_of(program)
-    texts = [field.name for field in schema if field.type == pa.string()]
-    options = {"compression": "ZSTD", "compression_level": 1, "write_statistics": False, "use_dictionary": texts}
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
     n_users = n_rows = 0
-    try:
-        with parquet.ParquetWriter(draft, schema, **options) as writer, ThreadPoolExecutor(1) as pen:
-            written = pen.submit(int)
-            for histories in _people(log, program):
-                n_users += len(histories)
-                for table in _tables(program, histories, cutoffs):
-                    n_rows += len(table)
-                    written.result()  # one table is being written while the next is made
-                    written = pen.submit(writer.write_table, table, len(table))
-            written.result()
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with writing(out, schema_of(program)) as write:
+        for n, table in _tables(log, program, cutoffs):
+            n_users += n
+            n_rows += len(table)
+            write(table)
     return {"users": n_users, "rows": n_rows, "features": len(program.names), "path": str(out)}
 
 
@@ -90,47 +73,73 @@ def schema_of(program: Program) -> pa.Schema:
         [
             pa.field("user_id", pa.string(), nullable=False),
             pa.field("cutoff", pa.timestamp("us", "UTC"), nullable=False),
-            *(pa.field(name, pa.string() if name in program.categorical else pa.float64()) for name in program.names),
+            *(
+                pa.field(name, pa.string())
+                if name in program.categorical
+                else pa.field(name, pa.float64(), nullable=False)  # NaN for nothing; without null bits written faster
+                for name in program.names
+            ),
         ]
     )
 
 
-def _people(log: EventLog, program: Program) -> Iterator[Histories]:
-    """Everyone's histories, some buckets at a time; the next are read while the last are worked at."""
-    users, held = delta.snapshot(log.workspace.users), list[Histories]()
-    with ThreadPoolExecutor(2) as readers:
-        ahead = deque[Future[Histories]]()
-        buckets = iter(log.buckets())
-        for _ in track("Computing features", log.buckets()):
-            for bucket in islice(buckets, AHEAD - len(ahead)):
-                ahead.append(readers.submit(_bucket, log, program, users, bucket))
-            held.append(ahead.popleft().result())
-            if sum(histories.n_events for histories in held) >= EVENTS:
-                yield concatenate(held) if len(held) > 1 else held[0]
-                held = []
-    if held:
-        yield concatenate(held)
+def _tables(log: EventLog, program: Program, cutoffs: list[int]) -> Iterator[tuple[int, pa.Table]]:
+    """Everyone's rows, so many at a time that memory stays bounded, and of how many persons they are.
+
+    While one table is being written, the next are made, and the histories of others read.
+    """
+    groups = list(_groups(log))
+    read = partial(_read, log, program, delta.snapshot(log.workspace.users))
+    read_ones = side_by_side(read, track("Computing features", groups), n_processors())
+    size = max(1, CELLS // (len(program.names) * len(cutoffs)))
+    parts = (part for histories in read_ones for part in _parts(histories, size))
+    yield from side_by_side(partial(_answer, program, cutoffs), parts, 2 * n_processors())
+
+
+def _groups(log: EventLog) -> Iterator[list[int]]:
+    """All buckets, small ones together."""
+    group, n_events = list[int](), 0
+    for bucket in log.buckets():
+        group.append(bucket)
+        n_events += sum(part.rows for part in log.events.of(bucket))
+        if n_events >= EVENTS:
+            yield group
+            group, n_events = [], 0
+    if group:
+        yield group
+
+
+def _read(log: EventLog, program: Program, users: delta.Snapshot, buckets: list[int]) -> Histories:
+    """The histories of some buckets."""
+    found = [_bucket(log, program, users, bucket) for bucket in buckets]
+    return concatenate(found) if len(found) > 1 else found[0]
 
 
 def _bucket(log: EventLog, program: Program, users: delta.Snapshot, bucket: int) -> Histories:
     """A bucket's histories, those of the users table who have no events after the others."""
     histories = log.read(bucket, program.fields, program.texts)
     known = [delta.read_part(part, ["user_id"])["user_id"] for part in users.of(bucket)]
-    silent = pc.unique(pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string()))
-    silent = silent.filter(pc.invert(pc.is_in(silent, value_set=histories.users)))
-    if len(silent):
+    if known:
+        silent = pc.unique(pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string()))
+        silent = silent.filter(pc.invert(pc.is_in(silent, value_set=histories.users)))
         histories = concatenate([histories, empty(silent, list(histories.numbers), list(histories.coded))])
     return log.informed(histories, program.attributes)
 
 
-def _tables(program: Program, histories: Histories, cutoffs: list[int]) -> Iterator[pa.Table]:
-    """The rows of everyone, so many at a time that memory stays bounded."""
-    size = max(1, CELLS // (len(program.names) * len(cutoffs)))
+def _parts(histories: Histories, size: int) -> Iterator[Histories]:
+    """The histories of so many persons at a time."""
+    if len(histories) <= size:
+        yield histories
+        return
     for first in range(0, len(histories), size):
-        person, cutoff = grid(min(size, len(histories) - first), cutoffs)
-        person += first
-        if histories.acts is not None:  # an id that is another's by then has no row
-            kept = views.own(histories, person, cutoff)
-            person, cutoff = person[kept], cutoff[kept]
-        matrix = evaluate(program, histories, person, cutoff)
-        yield matrix.to_table(histories).cast(schema_of(program))
+        yield histories.take(np.arange(first, min(first + size, len(histories))))
+
+
+def _answer(program: Program, cutoffs: list[int], histories: Histories) -> tuple[int, pa.Table]:
+    """The number of these persons, and their rows."""
+    person, cutoff = grid(len(histories), cutoffs)
+    if histories.acts is not None:  # an id that is another's by then has no row
+        kept = views.own(histories, person, cutoff)
+        person, cutoff = person[kept], cutoff[kept]
+    matrix = evaluate(program, histories, person, cutoff, threads=1)
+    return len(histories), matrix.to_table(histories).cast(schema_of(program))

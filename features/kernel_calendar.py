@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from .events import DAY, HOUR
+from .events import DAY, HOUR, NULL
 
 
 @njit(error_model="numpy")
@@ -21,8 +21,10 @@ def fill(bounds, ts, starts, offsets, rows, out, first, last):  # type: ignore[n
     """
     n_changes = len(starts)
     place = 0
+    day = 0
     for u in range(first, last):
         number, known, other, gone, n_days = -1, 0, -1, 0, 0
+        midnight = NULL  # before the event; the next one is mostly of the same day
         for e in range(bounds[u], bounds[u + 1]):
             now = ts[e]
             while starts[place] > now:
@@ -30,16 +32,18 @@ def fill(bounds, ts, starts, offsets, rows, out, first, last):  # type: ignore[n
             while place + 1 < n_changes and starts[place + 1] <= now:
                 place += 1
             local = now + offsets[place]
-            day = local // DAY
-            if rows[0] >= 0:
+            if midnight == NULL or local < midnight or local - midnight >= DAY:
+                day = local // DAY
+                midnight = day * DAY
                 if number < 0 or day != known:
                     # a clock put back across midnight (St John's, 00:01) returns to the day before
                     number, known, other, gone = other, gone, number, known
                     if number < 0 or day != known:
                         number, known = n_days, day
                         n_days += 1
+            if rows[0] >= 0:
                 out[rows[0], e] = number
             if rows[1] >= 0:
-                out[rows[1], e] = (local - day * DAY) // HOUR
+                out[rows[1], e] = (local - midnight) // HOUR
             if rows[2] >= 0:
                 out[rows[2], e] = (day + 3) % 7  # 1970-01-01 was a Thursday

@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +81,15 @@ def load() -> dict[str, Callable[[int, int, int, int], None]]:
 
     They hold no lock of the interpreter. The caller keeps the arrays alive.
     """
+    with _LOADING:  # threads that come at the same time load it once
+        return _load()
+
+
+_LOADING: Final = Lock()
+
+
+@cache
+def _load() -> dict[str, Callable[[int, int, int, int], None]]:
     import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
     llvm.initialize_native_target()
@@ -110,8 +121,7 @@ def _symbol(name: str) -> str:
 
 def _compile(llvm: Any, machine: Any) -> tuple[list[str], bytes]:
     """The names of the runtime that are needed, and the object file of all entries."""
-    from . import entries
-
+    entries = _compiled()
     whole = llvm.parse_assembly("")
     for name in ENTRIES:
         function = entries.ENTRIES[name]
@@ -128,10 +138,34 @@ def _compile(llvm: Any, machine: Any) -> tuple[list[str], bytes]:
     return needed, machine.emit_object(whole)
 
 
-def _digest(llvm: Any) -> str:
-    from importlib.metadata import version
+def _compiled() -> Any:
+    """The module of entries, which compiles as it is imported.
 
-    known = [version("numba"), version("llvmlite"), version("numpy"), llvm.get_process_triple()]
+    numba lets a negative index count from an array's end, and looks at every index for that: a quarter of a row's time. The
+    kernel has no negative index.
+    """
+    from numba import types
+    from numba.np import arrayobj
+
+    def as_it_is(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
+        return context.cast(builder, index, kind, types.intp)
+
+    wrapping, arrayobj.fix_integer_index = arrayobj.fix_integer_index, as_it_is
+    try:
+        from . import entries
+    finally:
+        arrayobj.fix_integer_index = wrapping
+    return entries
+
+
+def _digest(llvm: Any) -> str:
+    import llvmlite
+
+    numba = find_spec("numba")  # its version without importing it
+    assert numba is not None
+    assert numba.origin is not None
+    versions = Path(numba.origin).with_name("_version.py").read_text()
+    known = [versions, llvmlite.__version__, np.__version__, llvm.get_process_triple()]
     known += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     digest = hashlib.sha256("\0".join(known).encode())
     for name in SOURCES:

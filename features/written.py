@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 from .errors import InputError
 from .progress import progress
+
+OPTIONS: Final[dict[str, Any]] = {"compression": "SNAPPY", "write_statistics": False}
+"""Of `ParquetWriter`. ZSTD takes a third less room, and twice the time."""
 
 
 @contextmanager
@@ -105,9 +108,8 @@ def _writer(out: Path, draft: Path, schema: pa.Schema) -> Iterator[Callable[[pa.
         return
     from pyarrow import parquet
 
-    texts = [field.name for field in schema if field.type == pa.string()]
-    options: dict[str, Any] = {"compression": "ZSTD", "compression_level": 1, "write_statistics": False}
-    with parquet.ParquetWriter(draft, schema, use_dictionary=texts, **options) as writer:
+    repeated = [field.name for field in schema if field.type != pa.float64() and field.name != "user_id"]
+    with parquet.ParquetWriter(draft, schema, use_dictionary=repeated, **OPTIONS) as writer:
         yield lambda table: writer.write_table(table, max(1, len(table)))
 
 

@@ -162,7 +162,7 @@ def test_a_failure_half_way_leaves_the_old_file(shop, tmp_path, monkeypatch):
     compute_file(shop, CUTOFFS, ["view_age"], out)
     before = out.read_bytes()
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compute, "evaluate", broken)
