@@ -118,7 +118,7 @@ def person(n: int, late: bool) -> Histories:
         kind=(place % len(KINDS)).astype(np.int8),
         key_hi=ts,
         key_lo=ts,
-        numbers={field: place % 1000 for field in NUMBER_FIELDS},
+        numbers=dict.fromkeys(NUMBER_FIELDS, place % 1000),
         coded={
             field: Codes(all_different, offsets, pa.array(np.arange(n)).cast(pa.string()))
             if field == "item"
