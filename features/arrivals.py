@@ -48,19 +48,14 @@ class Fresh:
     """What is new among rows that came.
 
     Attributes:
-        rows: The new ones, sorted by (user_id, ts, event_key).
-        duplicate: Number of rows whose person and key were known.
-        conflict: How many of those had other content.
+        rows: Those to be written, sorted by (user_id, ts, event_key).
+        outdone: (k,) int64, sorted places of events in the log that give way to one of them.
+        counts: How many rows are new, known, and known otherwise.
     """
 
     rows: pa.Table
-    duplicate: int
-    conflict: int
-
-    @property
-    def counts(self) -> Appended:
-        """How many there are."""
-        return Appended(len(self.rows), self.duplicate, self.conflict)
+    outdone: np.ndarray
+    counts: Appended
 
 
 def completed(batch: pa.Table, kinds: Sequence[str], arrived_at: int | None) -> pa.Table:
@@ -160,7 +155,10 @@ def keyed(batch: pa.Table, kinds: Sequence[str], arrived_at: int | None) -> pa.T
 
 
 def fresh(rows: pa.Table, known_hi: np.ndarray, known_rows: Callable[[np.ndarray], pa.Table]) -> Fresh:
-    """Tell new rows from known ones; what is in the log wins, then the first arrival, then the earlier row.
+    """Tell new rows from known ones: of equal keys the first arrival counts, where that ties the log's, then the earlier row.
+
+    A row that arrived before the event that the log has takes its place, and is a duplicate all the same: in which order loads
+    come changes nothing.
 
     Args:
         rows: Of the `ROWS` schema, texts perhaps as dictionaries, each column one chunk; one bucket's.
@@ -174,16 +172,19 @@ def fresh(rows: pa.Table, known_hi: np.ndarray, known_rows: Callable[[np.ndarray
         suspect |= _within(hi, known_hi[known])
     places = np.flatnonzero(suspect)
     if not len(places):
-        return Fresh(_sorted(rows), 0, 0)
+        return Fresh(sorted_rows(rows), places, Appended(len(rows)))
     there = known_rows(known) if len(known) else ROWS.empty_table()
     both = pa.concat_tables([there, rows.take(pa.array(places)).cast(ROWS)]).combine_chunks()
     winner = _winner(both, len(there))
-    lost = np.flatnonzero(winner != np.arange(len(both)))
-    dropped = places[lost - len(there)]
+    lost, n = np.flatnonzero(winner != np.arange(len(both))), len(there)
+    lost = lost[(lost >= n) | (winner[lost] >= n)]  # what another program wrote twice is not ours to judge
+    old, new = lost[lost < n], lost[lost >= n]
     keep = np.ones(len(rows), bool)
-    keep[dropped] = False
-    conflict = _differ(both, lost, winner[lost])
-    return Fresh(_sorted(rows.filter(pa.array(keep)).combine_chunks()), len(dropped), int(conflict.sum()))
+    keep[places[new - n]] = False
+    duplicate = len(new) + len(np.unique(winner[old]))
+    conflict = int(_differ(both, lost, winner[lost]).sum())
+    counts = Appended(len(rows) - duplicate, duplicate, conflict)
+    return Fresh(sorted_rows(rows.filter(pa.array(keep)).combine_chunks()), known[old], counts)
 
 
 def order_of(rows: pa.Table) -> np.ndarray:
@@ -192,7 +193,8 @@ def order_of(rows: pa.Table) -> np.ndarray:
     return sort_events(ranks(rows["user_id"].combine_chunks())[1], *columns)
 
 
-def _sorted(rows: pa.Table) -> pa.Table:
+def sorted_rows(rows: pa.Table) -> pa.Table:
+    """The rows sorted by (user_id, ts, event_key)."""
     order = pa.array(order_of(rows))
     columns = [pc.take(whole(column), order, boundscheck=False) for column in rows.columns]
     return pa.Table.from_arrays(columns, schema=rows.schema)
@@ -221,7 +223,7 @@ def _winner(both: pa.Table, n_known: int) -> np.ndarray:
     arrived = np.maximum(both["arrived_at"].fill_null(NULL).to_numpy(), ts)
     place = np.arange(len(both))
     new = place >= n_known
-    order = np.lexsort((arrived, new, lo, hi, person))
+    order = np.lexsort((new, arrived, lo, hi, person))
     p, h, k = person[order], hi[order], lo[order]
     first = np.ones(len(order), bool)
     first[1:] = (p[1:] != p[:-1]) | (h[1:] != h[:-1]) | (k[1:] != k[:-1])

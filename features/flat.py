@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import delta
-from .arrivals import KEYS, ROWS, order_of
+from .arrivals import KEYS, ROWS, sorted_rows
 from .delta import Part
 from .schema import EVENTS
 from .workspace import Workspace
@@ -66,6 +66,20 @@ def rows_at(parts: Sequence[Part], places: np.ndarray) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def without(parts: Sequence[Part], places: np.ndarray) -> tuple[list[Part], pa.Table]:
+    """The parts that hold any of the sorted places, counted through all parts, and their other rows, of the `ROWS` schema."""
+    held, tables, passed = [], [ROWS.empty_table()], 0
+    for part in parts:
+        here = places[(places >= passed) & (places < passed + part.rows)] - passed
+        if len(here):
+            keep = np.ones(part.rows, bool)
+            keep[here] = False
+            held.append(part)
+            tables.append(read(part, ROWS.names).filter(pa.array(keep)))
+        passed += part.rows
+    return held, pa.concat_tables(tables)
+
+
 def keys(parts: Sequence[Part]) -> np.ndarray:
     """First halves of the event keys of all parts, one after the other."""
     return np.concatenate([np.empty(0, np.int64), *(read(part, ["key_hi"])["key_hi"].to_numpy() for part in parts)])
@@ -87,8 +101,7 @@ def span(part: Part) -> tuple[int, int]:
 
 def gather(parts: Sequence[Part]) -> pa.Table:
     """All rows of the parts, sorted."""
-    rows = pa.concat_tables([read(part, ROWS.names) for part in parts]).combine_chunks()
-    return rows.take(pa.array(order_of(rows))).combine_chunks()
+    return sorted_rows(pa.concat_tables([read(part, ROWS.names) for part in parts]).combine_chunks())
 
 
 def _counts(kind: pa.ChunkedArray) -> dict[str, int]:

@@ -241,7 +241,7 @@ def _report(flow: Flow, appended: Appended, users: pa.Table, items: pa.Table) ->
         )
     if appended.conflict:
         notes.append(
-            f"{appended.conflict:,} duplicates differ from the event of the same id; the first content stays. Where the ids name "
+            f"{appended.conflict:,} duplicates differ from the event of the same id; what arrived first counts. Where the ids name "
             "orders and the rows are their lines, leave `event_id` out of the mapping."
         )
     kept = [str(path) for refused in flow.files if (path := refused.keep()) is not None]

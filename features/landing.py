@@ -10,7 +10,7 @@ import pyarrow.types as pt
 
 from . import compact, flat
 from .ahead import abreast, ahead, side_by_side
-from .arrivals import Appended, Fresh, coded, completed, fresh, with_keys
+from .arrivals import ROWS, Appended, Fresh, coded, completed, fresh, sorted_rows, with_keys
 from .delta import Part, Snapshot
 from .events import ACTS
 from .hashing import bucket_of
@@ -31,6 +31,7 @@ class Landing:
         derive: Histories are made of the new rows too; there were no events before.
         parts: Files of new events.
         histories: Files of histories made of them.
+        replaced: Files of events that some of `parts` stand for, as another arrival of an event counts now.
     """
 
     workspace: Workspace
@@ -38,14 +39,20 @@ class Landing:
     derive: bool
     parts: list[Part] = field(default_factory=list)
     histories: list[Part] = field(default_factory=list)
+    replaced: list[Part] = field(default_factory=list)
 
     def land(self, bucket: int, news: Fresh) -> Appended:
         """Write a bucket's new rows; threads may land several buckets."""
-        if len(news.rows):
-            part = flat.write(self.workspace, bucket, news.rows)
+        rows = news.rows
+        if len(news.outdone):
+            parts, kept = flat.without(self.events.of(bucket), news.outdone)
+            rows = sorted_rows(pa.concat_tables([kept, rows.cast(ROWS)]).combine_chunks())
+            self.replaced += parts
+        if len(rows):
+            part = flat.write(self.workspace, bucket, rows)
             self.parts.append(part)
             if self.derive:
-                self.histories.append(compact.derive(self.workspace, part, news.rows))
+                self.histories.append(compact.derive(self.workspace, part, rows))
         return news.counts
 
 

@@ -143,7 +143,8 @@ class EventLog:
                 for one in news:
                     appended += one
             if landing.parts:
-                delta.commit(self.workspace.events, EVENTS, landing.parts, note={"rows": appended.accepted})
+                note = {"rows": appended.accepted}
+                delta.commit(self.workspace.events, EVENTS, landing.parts, landing.replaced, note)
         except BaseException:
             if delta.snapshot(self.workspace.events).version == self.version:
                 delta.discard([*landing.parts, *landing.histories])

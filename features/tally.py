@@ -24,7 +24,7 @@ def tally(log: EventLog, facts: Facts, batches: Iterable[pa.Table], arrived_at: 
     """
     counts = Appended()
     with Spill(scratch) as spill:
-        for news in sift(batches, facts, arrived_at, spill, log.events, lambda _, news: news.counts):
+        for news in sift(batches, facts, arrived_at, spill, log.events, lambda _, found: found.counts):
             counts += news
     return counts
 

@@ -100,7 +100,7 @@ def test_an_event_told_twice_is_counted_and_kept_once(log):
     assert_reads(log)
 
 
-def test_of_one_key_the_log_wins_then_the_first_arrival_then_the_earlier_row(log):
+def test_of_one_key_the_first_arrival_counts_then_the_log_then_the_earlier_row(log):
     def row(item, arrived, event_id="e"):
         return {"user_id": "u", "ts": 5, "kind": "view", "item": item, "arrived_at": arrived, "event_id": event_id}
 
@@ -108,11 +108,43 @@ def test_of_one_key_the_log_wins_then_the_first_arrival_then_the_earlier_row(log
         return log.append([pa.Table.from_pylist(list(rows))], arrived_at=None)
 
     assert put(row("late", 9), row("first", 7), row("also first", 7)) == Appended(1, 2, 2)
-    assert put(row("earlier yet", 6), row("first", 8)) == Appended(0, 2, 1)
+    assert put(row("no sooner", 7), row("first", 8)) == Appended(0, 2, 1)
     assert log.flat(columns=["item", "arrived_at"]).to_pylist() == [{"item": "first", "arrived_at": 7}]
+    assert put(row("sooner", 6), row("first", 8)) == Appended(0, 2, 2)
+    assert log.flat(columns=["item", "arrived_at"]).to_pylist() == [{"item": "sooner", "arrived_at": 6}]
     # at or before its own instant, an arrival counts as the instant: the earlier row wins
     assert put(row("one", 5, "f"), row("other", None, "f"), row("third", 1, "f")) == Appended(1, 2, 2)
-    assert sorted(log.flat(columns=["item"])["item"].to_pylist()) == ["first", "one"]
+    assert sorted(log.flat(columns=["item"])["item"].to_pylist()) == ["one", "sooner"]
+
+
+def test_an_arrival_before_the_known_one_takes_its_place_in_one_commit(log):
+    table = invent(400)
+    late = table.append_column("arrived_at", pa.array([10**12] * 400, pa.int64()))
+    soon = table.slice(100, 150).append_column("arrived_at", pa.array([10**11] * 150, pa.int64()))
+    log.append([late], arrived_at=None)
+    log.append([invent(50, start=400)], arrived_at=None)
+    log.compact()
+    version = log.version
+    news = invent(7, start=450)
+    assert log.append([soon, news, soon], arrived_at=None) == Appended(7, 300, 0)
+    assert (log.version, log.n_events) == (version + 1, 457)
+    assert_reads(log)
+    assert log.flat(columns=["arrived_at"])["arrived_at"].to_pylist().count(10**11) == 150
+    log.compact()
+    assert_reads(log)
+    other = make(log.workspace.home.with_name("other"))
+    for batch in (soon, late, news, invent(50, start=400)):
+        other.append([batch], arrived_at=None)
+    assert told(other.flat()) == told(log.flat())
+
+
+def test_what_another_program_wrote_twice_is_read_once_and_left_alone(log):
+    log.append([invent(40)], arrived_at=None)
+    again = log.flat().append_column("n", pa.array(range(40))).filter(pa.compute.field("n") < 9).drop_columns("n")
+    deltalake.write_deltalake(str(log.workspace.events), again.cast(EVENTS), mode="append")
+    assert log.refresh().n_events == 49
+    assert log.append([invent(40)], arrived_at=None) == Appended(0, 40, 0)
+    assert sum(log.read(bucket).n_events for bucket in log.buckets()) == 40
 
 
 def test_arrival_is_no_content(log):
