@@ -64,7 +64,7 @@ def read(table, asked):
         if event["ts"] < asked.until and max(event["arrived_at"] or 0, event["ts"]) < asked.until:
             seen.setdefault(event["user_id"], []).append(event)
     out = {name: Counter() for name in ("goal", "leaving", "next", "counts", "session", "journey")}
-    out["dwell"] = {}
+    out["dwell"], out["people"] = {}, {}
     for history in seen.values():
         out["counts"]["persons"] += 1
         sessions(history, asked, out)
@@ -122,6 +122,7 @@ def journeys(history, asked, out):
         tally(out["journey"], steps, bool(basket), asked.mode)
         if basket:
             out["goal"][tuple(names[-asked.depth :])] += 1
+            out["people"].setdefault(tuple(names[-asked.depth :]), set()).add(event["user_id"])
             out["counts"]["bought"] += 1
         else:
             out["counts"]["left"] += 1
@@ -151,7 +152,7 @@ def tally(counts, steps, won, mode):
 def test_counts_are_those_of_a_plain_reading(rows, mode, depth, start, days):
     table = tables(rows)
     asked = Asked(start, days * DAY, mode=mode, depth=depth, horizon_days=2, top=1000, known=days * DAY)
-    groups = [table.filter(pa.compute.equal(table["user_id"], user)) for user in "ABC"]
+    groups = [table.filter(pa.compute.is_in(table["user_id"], pa.array(users))) for users in (["A", "C"], ["B"])]
     found = analyse(lambda _: [from_events(group) for group in groups], asked, KINDS)
     name = {"page": "(purchase)"}.get(mode, "purchase")
     right = read(table, asked)
@@ -164,6 +165,9 @@ def test_counts_are_those_of_a_plain_reading(rows, mode, depth, start, days):
             naming(steps): n for steps, n in right[way].items()
         }
         assert sum(row["share"] for row in found["paths"][way]["top"]) == pytest.approx(1 if right[way] else 0)
+    assert {tuple(row["steps"]): row["people"] for row in found["paths"]["goal"]["top"]} == {
+        naming(steps): len(people) for steps, people in right["people"].items()
+    }
     assert found["counts"] == {key: right["counts"][key] for key in found["counts"]}
     nexts = found["transitions"]
     assert {

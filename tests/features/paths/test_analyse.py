@@ -65,6 +65,8 @@ def test_a_path_keeps_its_last_steps(log):
     found = paths(log.workspace, replace(ASKED, depth=2))
     assert set(listed(found["paths"]["goal"])) == {"view cart", "view", ""}
     assert set(listed(found["paths"]["leaving"])) == {"view purchase", "search view", "view cart"}
+    days = {" ".join(row["steps"]): row["days"] for row in found["paths"]["goal"]["top"]}
+    assert days["view cart"] == pytest.approx(4 / 1440)  # from the first step shown to the first line of the basket
 
 
 def test_streams_are_what_paths_add_up_to(found):
@@ -112,7 +114,7 @@ def test_dwell(found):
     assert {step: (row["n"], row["given"], row["mean"]) for step, row in rows.items() if step != "view"} == {
         "search": (2, 0, 45),
         "cart": (1, 0, 60),
-        "purchase": (1, 0, 0),
+        "purchase": (1, 0, 20),
     }
     pages = {row["step"]: (row["n"], row["given"]) for row in found["dwell"]["page"]}
     assert pages == {"item": (7, 4), "list": (2, 0), "(purchase)": (1, 0)}  # home was the last of its session
@@ -158,6 +160,8 @@ def test_a_window_takes_sessions_by_their_start_and_journeys_by_their_end(log):
         log.workspace, replace(ASKED, start=at(3, 9) + 1)
     )  # A's session began before it, the purchase is in it
     assert (found["counts"]["sessions"], found["counts"]["bought"]) == (5, 2)
+    assert paths(log.workspace, replace(ASKED, start=at(3, 9, 10)))["counts"]["bought"] == 2
+    assert paths(log.workspace, replace(ASKED, start=at(3, 9, 10) + 1))["counts"]["bought"] == 1
 
 
 def test_nothing_is_seen_from_until_on(log):

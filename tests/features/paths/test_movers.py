@@ -47,6 +47,16 @@ def test_newcombe_as_in_table_2_of_newcombe_1998b(k1, n1, k2, n2, low, high):
     assert newcombe(k1, n1, k2, n2) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
 
 
+@pytest.mark.parametrize(("others", "sure"), [(0, True), (19, False)])
+def test_the_more_is_compared_the_less_is_sure(others, sure):
+    tally = movers.Tally(1 + others, n=200, converted=100)
+    tally.having[:, 0] = 100, 58  # 58 % with it, 42 % without
+    tally.having[:, 1:] = [[100], [50]]
+    found = tally.describe(tuple(f"s{k}" for k in range(1 + others)), 10)["steps"][0]
+    assert (found["steps"], found["sure"]) == (["s0"], sure)
+    assert 0 < found["low"] < found["difference"] == pytest.approx(0.16)
+
+
 def walked(rates, without=None, length=60):
     """Probability of conversion, a walk of each length after the other, of a chain of which one step leads nowhere."""
     s, converted = len(rates) - 3, 0.0

@@ -8,7 +8,7 @@
          10:03     view 50 s
          10:04     cart
          10:05     purchase                                                     two lines
-         10:05     purchase                                                     of one basket
+         10:05:20  purchase                                                     of one basket
       2  12:00                     view 20 s
          12:02                     search
          12:02:30                  view 10 s                                    and nothing but our message: B leaves
@@ -46,7 +46,7 @@ TOLD = [
     ("A", at(1, 10, 3), "view", "item", 50_000),
     ("A", at(1, 10, 4), "cart", "item", None),
     ("A", at(1, 10, 5), "purchase", "pay", None),
-    ("A", at(1, 10, 5), "purchase", "pay", None),
+    ("A", at(1, 10, 5, 20), "purchase", "pay", None),
     ("A", at(3, 9), "view", "item", None),
     ("A", at(3, 9, 10), "purchase", None, None),
     ("B", at(2, 12), "view", "item", 20_000),
