@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..ahead import ahead
 from ..errors import InputError, did_you_mean
 from ..events import ACTS, DAY
 from ..histories import Histories, ranges
@@ -150,10 +151,12 @@ def paths(workspace: Workspace, asked: Asked) -> dict[str, Any]:
     modes = modes_of(asked)
     texts = {name for mode in modes if (name := field_of(mode))}
 
+    def bucket(number: int) -> Histories:
+        histories = log.read(number, {*texts, "dwell"}, texts)
+        return histories if histories.acts is None else canonical(histories, asked.known)
+
     def people(label: str) -> Iterator[Histories]:
-        for bucket in track(label, log.buckets()):
-            histories = log.read(bucket, {*texts, "dwell"}, texts)
-            yield histories if histories.acts is None else canonical(histories, asked.known)
+        return track(label, ahead(map(bucket, log.buckets())), len(log.buckets()))
 
     return analyse(people, asked, kinds) | {"log_version": log.version}
 
