@@ -35,24 +35,33 @@ def fill(
         Text column to its (r,) strings with nulls.
     """
     texts: dict[str, pa.Array] = {}
-    for table in program.attributes:
-        asked = {
-            place: question
-            for place, question in program.outside.items()
-            if isinstance(question, Attribute) and question.table == table
-        }
+    for table, asked in program.attributes.items():
         rows = _brought(histories, table)
+        if not len(rows.valid_from):  # nothing is known of anybody
+            out[list(asked)] = nan
+            names = (program.names[place] for place, question in asked.items() if question.type == "text")
+            texts |= dict.fromkeys(names, pa.nulls(len(person), pa.string()))
+            continue
         for place, answer in zip(asked, as_of(rows, list(asked.values()), person, cutoff), strict=True):
             if isinstance(answer, pa.Array):
                 texts[program.names[place]] = answer
-                codes = answer.dictionary_encode().indices.cast(pa.float64())
-                out[place] = codes.fill_null(nan).to_numpy(zero_copy_only=False)
+                out[place] = _codes(answer)
             else:
                 out[place] = answer
-    functions = {place: q for place, q in program.outside.items() if isinstance(q, Function)}
-    if functions:
+    if program.functions:
+        functions = {place: q for place, q in program.outside.items() if isinstance(q, Function)}
         seen.call(program, functions, histories, person, cutoff, out)
     return texts
+
+
+def _codes(texts: pa.Array) -> np.ndarray | list[float]:
+    """(r,) a number for every text, NaN for null."""
+    if len(texts) <= FEW:
+        numbers: dict[str | None, float] = {None: nan}
+        return [numbers.setdefault(text, float(len(numbers))) for text in texts.to_pylist()]
+    codes = texts.dictionary_encode().indices.cast(pa.float64()).fill_null(nan)
+    found: np.ndarray = codes.to_numpy(zero_copy_only=False)
+    return found
 
 
 def as_of(
@@ -69,7 +78,7 @@ def as_of(
     Yields:
         Of each question (r,) float64, NaN for nothing, or (r,) strings, null for nothing.
     """
-    if not len(rows.valid_from):
+    if not len(person) or not len(rows.valid_from):
         yield from (
             pa.nulls(len(person), pa.string()) if q.type == "text" else np.full(len(person), nan) for q in asked
         )
@@ -108,18 +117,19 @@ def n_not_numbers(rows: Dated, field: str) -> int:
 def _few(
     rows: Dated, asked: list[Attribute], persons: list[int], cutoffs: list[int]
 ) -> Iterator[np.ndarray | pa.Array]:
-    objects: dict[int, Any] = {}
-    found: list[list[Any]] = [[] for _ in asked]
+    told: dict[int, list[tuple[int, dict[str, Any]]]] = {}  # a person's rows, the latest first
+    found: list[list[Any]] = []
     for u, instant in zip(persons, cutoffs, strict=True):
-        start, stop = int(rows.offsets[u]), int(rows.offsets[u + 1])
-        seen_rows = [place for place in range(stop - 1, start - 1, -1) if rows.valid_from[place] <= instant]
-        for place in seen_rows:
-            if place not in objects:
-                objects[place] = orjson.loads(rows.texts[place].as_py())
-        for question, answers in zip(asked, found, strict=True):
-            given = (objects[place].get(question.field) for place in seen_rows)
-            answers.append(next(filter(is_given, given), None))
-    for question, answers in zip(asked, found, strict=True):
+        if u not in told:
+            mine = slice(int(rows.offsets[u]), int(rows.offsets[u + 1]))
+            objects = map(orjson.loads, rows.texts[mine].to_pylist())
+            told[u] = list(zip(rows.valid_from[mine].tolist(), objects, strict=True))[::-1]
+        known: dict[str, Any] = {}
+        for since, given in told[u]:
+            if since <= instant:
+                known = {**{field: value for field, value in given.items() if is_given(value)}, **known}
+        found.append([known.get(question.field) for question in asked])
+    for question, answers in zip(asked, zip(*found, strict=True), strict=True):
         if question.type == "text":
             yield pa.array([None if value is None else as_text(value) for value in answers], pa.string())
         else:

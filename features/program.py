@@ -39,7 +39,8 @@ class Program:
         kind_row: Row of the coded matrix for the kind; -1 where not needed.
         sets: Sets of texts that are told apart: (coded field, texts), in the order of their bits.
         outside: Places of the columns that the kernel leaves to `outside.py`, and what they ask.
-        functions: Those of them that are functions, loaded.
+        attributes: Table of attributes that histories must bring to the places that ask it, and their questions.
+        functions: Those of `outside` that are functions, loaded.
         tables: What the kernel reads.
         memory: (w,) int64, the tables in one piece.
         shapes: (t, 3) int64, where each lies in it, as `layout.pack` says.
@@ -58,6 +59,7 @@ class Program:
     kind_row: int
     sets: tuple[tuple[str, tuple[str, ...]], ...]
     outside: dict[int, Outside]
+    attributes: dict[str, dict[int, algebra.Attribute]]
     functions: dict[int, Call]
     tables: Tables
     memory: np.ndarray
@@ -78,11 +80,6 @@ class Program:
     def lifetime(self) -> bool:
         """Does any question reach beyond RETENTION?"""
         return bool(self.tables.sizes[5] >= 0)
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        """Tables of attributes that histories must bring."""
-        return frozenset(asked.table for asked in self.outside.values() if isinstance(asked, algebra.Attribute))
 
     @property
     def _read(self) -> frozenset[str]:
@@ -150,6 +147,10 @@ def compile_program(
     for place in outside:
         columns.insert(place, 0)
     tables = tables_of(lowering, columns)
+    by_table: dict[str, dict[int, algebra.Attribute]] = {}
+    for place, question in outside.items():
+        if isinstance(question, algebra.Attribute):
+            by_table.setdefault(question.table, {})[place] = question
     memory, shapes = pack(tables)
     places: dict[str, list[int]] = {}
     for place, feature in enumerate(features.values()):
@@ -169,6 +170,7 @@ def compile_program(
         kind_row=rows.get("kind", -1),
         sets=tuple(lowering.sets),
         outside=outside,
+        attributes=by_table,
         functions={
             place: functions.load(sources, asked)
             for place, asked in outside.items()
