@@ -35,12 +35,15 @@ def watched(told: set[str]) -> Iterator[None]:
             if phrase:
                 told.add(phrase)
 
-    before = sys.getprofile()
+    before, collecting = sys.getprofile(), gc.isenabled()
+    gc.disable()  # a library's hook on collections may read the clock, and is not the function's doing
     sys.setprofile(look)
     try:
         yield
     finally:
         sys.setprofile(before)
+        if collecting:
+            gc.enable()
 
 
 def _phrase(called: Any) -> str:
