@@ -46,7 +46,7 @@ def function(
 
     The function is given a `features.seen.History`: the events that are seen at the cutoff, RETENTION applied. It returns a
     finite number, or None for nothing. It must be a function of what it is given and of nothing else, which `intently features
-    check` tries to disprove. It costs about 10 µs a (user, cutoff) and what it does itself, in one thread, where the
+    check` tries to disprove. It costs 10 to 30 µs a (user, cutoff) and what it does itself, in one thread, where the
     kernel answers a whole catalogue in that time: ask a question of the algebra wherever there is one.
 
     Args:
