@@ -25,7 +25,7 @@ check: setup  ## lint, format, types
 	$(BIN)/mypy
 
 bench: setup  ## speed and memory beside their peers as ratios, and models beside the best possible
-	$(BIN)/python tests/benchmarks/bench_features.py --events 2000000 --events 20000000
+	$(BIN)/python tests/benchmarks/bench_features.py
 	$(BIN)/python tests/benchmarks/bench_models.py
 
 torture: setup  ## kill, flood and fuzz at full count

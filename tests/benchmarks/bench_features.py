@@ -1,171 +1,282 @@
-"""The feature matrix, ours beside a strong engineer's DuckDB SQL: whole processes, the same input, in one run.
+"""The speed and memory of features, beside DuckDB, Polars and pandas: the same input, in one run, with equal answers.
 
-    python tests/benchmarks/bench_features.py --events 2000000 --events 20000000
+    python tests/benchmarks/bench_features.py
+    python tests/benchmarks/bench_features.py --largest 100000000 --folder /somewhere --out docs/features-speed
 
-A shop of about so many events is simulated, ingested and compacted; then the peer's 45 features are computed at one cutoff and
-at twelve weekly ones by `intently features compute` and by `duckdb_features.py` (in `$INTENTLY_BENCH`, else
-../shared/bench), turn about, and our whole catalogue beside them. Prints medians of wall time and peak memory, after the
-answers were found equal to 1e-6. Arrival times are left out of the input, since the peer does not know them, and its count of
-"no item" as an item is taken off again.
+A log of 20 M events of 800,000 users is drawn (`shop_log.py`), ingested and compacted. Then, turn about and each as a process
+of its own, the peers' 45 features are computed at one cutoff and at twelve weekly ones: by `intently features compute`, by
+`duckdb_features.py` (in `$INTENTLY_BENCH`, else ../shared/bench) and by `peers/`. Prints medians as tables in Markdown, after
+the answers were found equal to 1e-6; `--out` also writes them as NAME.csv, and draws NAME.svg.
 """
 
 import argparse
+import csv
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+from same import SHARED, difference, weeks
+from shop_log import write_log
+from speed_plot import draw, slope
+from watch import ROOT, Run, intently, median, quietly, script, timed, turn_about
 
-ROOT = Path(__file__).parents[2]
 PEER = Path(os.environ.get("INTENTLY_BENCH", ROOT.parent / "shared" / "bench")) / "duckdb_features.py"
-EVENTS_A_USER = 79
-DAY = 86_400_000_000
-KINDS, DAYS = ("view", "click", "cart", "favorite", "purchase"), (1, 7, 30, 90)
-SHARED = {
-    **{f"{kind}_count_{days}d": f"{kind}_count_{days}d" for kind in KINDS for days in DAYS},
-    **{f"{kind}_age": f"{kind}_age" for kind in KINDS},
-    **{f"{of}_{days}d": f"{of}_{days}d" for of in ("purchase_value", "active_days") for days in DAYS},
-    **{
-        f"{of}_{days}d": f"{of}_{days}d - coalesce(nulls.{one} >= cutoff - {days * DAY}, false)::int"
-        for of, one in (("items", "item"), ("categories", "category"))
-        for days in DAYS
-    },
-    "event_tenure": f"(cutoff - first_ts) / {DAY}.0",
-    "event_age": f"(cutoff - last_ts) / {DAY}.0",
-    "mean_value": "mean_value",
-    "max_value": "max_value",
-}
-"""Our features, and the same from the peer's columns."""
-LAST = datetime(2025, 12, 29, tzinfo=UTC)
+PACKAGES = ("duckdb", "polars", "pandas", "pyarrow", "numpy", "numba")
+A_USER = 25  # events
+PARTS = ("whole", "inside", "pandas", "scale", "users", "person", "ingest")
 
 
-WATCH = """
-import os, subprocess, sys, time
-started = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - started, usage.ru_maxrss, status)
-"""
-"""Runs a command from a small process: the peak that a child reports begins with its parent's."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure of the results, as the CSV has it."""
+
+    part: str
+    what: str
+    events: int
+    users: int
+    cutoffs: int
+    wall: float
+    processor: float
+    peak_mib: float
 
 
-def timed(command):
-    """(wall seconds, peak MiB) of a command as a process of its own."""
-    watch = [sys.executable, "-c", WATCH, *command]
-    told = subprocess.run(watch, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    seconds, peak, status = told.split()
-    if status != "0":
-        sys.exit(f"{' '.join(map(str, command[:8]))} … ended with {status}")
-    return float(seconds), int(peak) / (1024 if sys.platform == "linux" else 1024**2)
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A log as a file, and the workspace that holds it compacted."""
+
+    events: Path
+    home: Path
+    n_events: int
+    n_users: int
+
+    def compute(self, out: Path, n_cutoffs: int, features: str = ",".join(SHARED)) -> list[str]:
+        """The command line that computes features."""
+        at = [word for cutoff in weeks(n_cutoffs) for word in ("--as-of", cutoff)]
+        return intently("--home", self.home, "features", "compute", *at, "--out", out, "--features", features)
 
 
-def quietly(command):
-    """Run a step that is not measured."""
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+class Bench:
+    """Prepares logs, measures, and keeps what was measured."""
 
+    def __init__(self, folder: Path, repeats: int) -> None:
+        self.folder = folder
+        self.repeats = repeats
+        self.lines: list[Line] = []
 
-def intently(*words):
-    """The command line of a verb."""
-    return [sys.executable, "-m", "intently", *map(str, words)]
-
-
-def prepare(n_events, folder):
-    """(events' file, workspace that holds them compacted), made where they are not there."""
-    shop, home, events = folder / "shop", folder / "home", folder / "events.parquet"
-    if not events.exists():
-        users = max(1, n_events // EVENTS_A_USER)
-        words = ("simulate", "--users", users, "--days", 365, "--seed", 1, "--no-truth", "--out", shop)
-        quietly(intently(*words))
-        simulated = shop / "events.parquet"
-        duckdb.execute(f"copy (select * exclude (arrived_at) from '{simulated}') to '{events}' (format parquet)")
-    if not (home / "workspace.json").exists():
-        words = ("--home", home, "ingest", events, "--format", "canonical", "--timezone", "UTC", "--currency", "CNY")
-        quietly(intently(*words))
+    def shop(self, n_events: int, n_users: int) -> Shop:
+        """A log of so many events, made where it is not there."""
+        folder = self.folder / f"{n_events}-{n_users}"
+        folder.mkdir(parents=True, exist_ok=True)
+        events, home = folder / "events.parquet", folder / "home"
+        if not events.exists():
+            write_log(folder / "draft.parquet", n_events, n_users)
+            (folder / "draft.parquet").rename(events)
+        if not (home / "workspace.json").exists():
+            quietly(ingest(events, home))
         quietly(intently("--home", home, "compact"))
-    return events, home
+        found = duckdb.execute(f"select count(*), count(distinct user_id) from '{events}'").fetchall()[0]
+        return Shop(events, home, *found)
 
+    def keep(self, part: str, what: str, shop: Shop, n_cutoffs: int, run: Run) -> Run:
+        """Keep a figure."""
+        self.lines.append(Line(part, what, shop.n_events, shop.n_users, n_cutoffs, run.wall, run.processor, run.peak))
+        return run
 
-def compare(ours, peer, events):
-    """Largest relative difference over the features that both have, of rows joined by user and cutoff."""
-    con = duckdb.connect()
-    con.execute(
-        "create table nulls as select user_id, cutoff, max(ts) filter (item is null) item, max(ts) filter (category is null) "
-        f"category from (select distinct cutoff from '{peer}') join "
-        f"(select user_id, epoch_us(ts) ts, item, category from '{events}') on ts < cutoff group by all"
-    )
-    asked = ", ".join(f"{sql} as {name}" for name, sql in SHARED.items())
-    worst = ", ".join(
-        f"max(case when (o.{name} is null or isnan(o.{name})) and p.{name} is null then 0 "
-        f"else coalesce(abs(o.{name} - p.{name}) / greatest(1, abs(p.{name})), 'inf'::double) end)"
-        for name in SHARED
-    )
-    row = con.execute(
-        f"select count(*), {worst} from (select *, epoch_us(cutoff) cut from '{ours}') o join (select user_id, cutoff, {asked} "
-        f"from '{peer}' join nulls using (user_id, cutoff)) p on o.user_id = p.user_id and o.cut = p.cutoff"
-    ).fetchall()[0]
-    assert row[0] == con.execute(f"select count(*) from '{peer}'").fetchall()[0][0] > 0
-    found = dict(zip(SHARED, row[1:], strict=True))
-    unequal = {name: difference for name, difference in found.items() if not difference <= 1e-6}
-    if unequal:
-        sys.exit(f"The answers differ: {unequal}")
-    return max(found.values())
+    def whole(self, shop: Shop) -> None:
+        """Whole processes, output written."""
+        title(
+            "Whole process, output written",
+            "events | users | cutoffs | what | wall | processor | times ours | memory | difference",
+        )
+        for n_cutoffs in (1, 12):
+            cutoffs = weeks(n_cutoffs)
+            with tempfile.TemporaryDirectory(dir=self.folder) as out:
+                files = {name: Path(out) / f"{name}.parquet" for name in ("intently", "catalogue", "duckdb", "polars")}
+                commands = {
+                    "intently": shop.compute(files["intently"], n_cutoffs),
+                    "duckdb": [sys.executable, str(PEER), str(shop.events), str(files["duckdb"]), *cutoffs],
+                    "polars": script("peers/polars_features.py", shop.events, files["polars"], *cutoffs),
+                    "catalogue": shop.compute(files["catalogue"], n_cutoffs, "*"),
+                }
+                few = self.repeats if n_cutoffs == 1 else 1
+                runs = turn_about(commands, {name: self.repeats if name == "intently" else few for name in commands})
+                apart = {name: difference(files["intently"], files[name], shop.events) for name in ("duckdb", "polars")}
+            for name in commands:
+                run = self.keep("whole", name, shop, n_cutoffs, median(runs[name]))
+                times = ratio(runs[name], runs["intently"]) if name in apart else None
+                told = f"{apart[name]:.0e}" if name in apart else ""
+                show(shop, n_cutoffs, name, run.wall, run.processor, times, f"{run.peak:,.0f} MiB", told)
 
+    def inside(self, shop: Shop) -> None:
+        """Inside a process: no imports, no output."""
+        title(
+            "In process, without imports and output", "events | users | cutoffs | what | wall | processor | times ours"
+        )
+        for n_cutoffs in (1, 12):
+            names = ("intently", "duckdb", "polars", "bare")[: 4 if n_cutoffs == 1 else 3]
+            runs: dict[str, list[Run]] = {name: [] for name in names}
+            for turn in range(self.repeats):
+                for name in names:
+                    if name in ("intently", "bare") or turn == 0 or n_cutoffs == 1:
+                        runs[name].append(inside(name, shop, weeks(n_cutoffs)))
+            for name in names:
+                run = self.keep("inside", name, shop, n_cutoffs, median(runs[name]))
+                show(shop, n_cutoffs, name, run.wall, run.processor, ratio(runs[name], runs["intently"]))
 
-def measure(n_events, folder, repeats):
-    """Print the rows of one size."""
-    events, home = prepare(n_events, folder)
-    n_rows, users = duckdb.execute(f"select count(*), count(distinct user_id) from '{events}'").fetchall()[0]
-    for n_cutoffs in (1, 12):
-        cutoffs = [f"{LAST - timedelta(weeks=week):%Y-%m-%dT%H:%M:%SZ}" for week in range(n_cutoffs)]
-        with tempfile.TemporaryDirectory(dir=folder) as out:
-            ours, everything, peer = (Path(out) / f"{name}.parquet" for name in ("ours", "everything", "peer"))
-            at = [word for cutoff in cutoffs for word in ("--as-of", cutoff)]
-            compute = intently("--home", home, "features", "compute", *at, "--out")
+    def pandas(self, shop: Shop) -> None:
+        """pandas, on a size that it survives."""
+        title(
+            "pandas, whole process",
+            "events | users | cutoffs | what | wall | processor | times ours | memory | difference",
+        )
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            ours, theirs = Path(out) / "ours.parquet", Path(out) / "pandas.parquet"
             commands = {
-                f"{len(SHARED)} features": [*compute, str(ours), "--features", ",".join(SHARED)],
-                "catalogue": [*compute, str(everything)],
-                "peer": [sys.executable, str(PEER), str(events), str(peer), *cutoffs],
+                "intently": shop.compute(ours, 1),
+                "pandas": script("peers/pandas_features.py", shop.events, theirs, *weeks(1)),
             }
-            runs = {name: [] for name in commands}
-            for _ in range(repeats):
-                for name, command in commands.items():
-                    runs[name].append(timed(command))
-            difference = compare(ours, peer, events)
-        peer_wall, peer_memory = (statistics.median(run[figure] for run in runs["peer"]) for figure in (0, 1))
-        for name in list(commands)[:2]:
-            wall, memory = (statistics.median(run[figure] for run in runs[name]) for figure in (0, 1))
-            ratio = statistics.median(p[0] / mine[0] for p, mine in zip(runs["peer"], runs[name], strict=True))
-            equal = f"{difference:.0e}" if name != "catalogue" else ""
+            runs = turn_about(commands, {"intently": self.repeats, "pandas": 1})
+            apart = difference(ours, theirs, shop.events)
+        for name in commands:
+            run = self.keep("pandas", name, shop, 1, median(runs[name]))
+            times, told = (ratio(runs[name], runs["intently"]), f"{apart:.0e}") if name == "pandas" else (None, "")
+            show(shop, 1, name, run.wall, run.processor, times, f"{run.peak:,.0f} MiB", told)
+
+    def scale(self, part: str, sizes: list[tuple[int, int]]) -> None:
+        """Time and memory by the number of events, or of users."""
+        title(
+            f"By the number of {'events' if part == 'scale' else 'users'}", "events | users | wall | processor | memory"
+        )
+        for n_events, n_users in sizes:
+            shop = self.shop(n_events, n_users)
+            with tempfile.TemporaryDirectory(dir=self.folder) as out:
+                runs = [timed(shop.compute(Path(out) / "f.parquet", 1)) for _ in range(self.repeats)]
+            run = self.keep(part, "intently", shop, 1, median(runs))
             print(
-                f"| {n_rows:,} | {users:,} | {n_cutoffs} | {name} | {wall:.1f} s | {peer_wall:.1f} s | **{ratio:.1f}** "
-                f"| {memory:,.0f} MiB | {peer_memory:,.0f} MiB | {equal} |",
+                f"| {shop.n_events:,} | {shop.n_users:,} | {run.wall:.2f} s | {run.processor:.2f} s | {run.peak:,.0f} MiB |",
                 flush=True,
             )
+        if part == "scale":
+            own = [line for line in self.lines if line.part == part]
+            slopes = (
+                slope([line.events for line in own], [getattr(line, of) for line in own])
+                for of in ("wall", "processor")
+            )
+            print("\nSlope on a log-log line: wall {:.2f}, processor {:.2f}.".format(*slopes))
+
+    def person(self) -> None:
+        """One person, the whole catalogue, in process."""
+        title(
+            "One person at one cutoff, whole catalogue, in process",
+            "events of the person | features | µs | ns an event",
+        )
+        command = script("one_person.py", 100, 1_000, 10_000, 100_000, 1_000_000)
+        for told in subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
+            n, took, n_features = (float(word) for word in told.split())
+            self.lines.append(Line("person", "intently", int(n), 1, 1, took / 1e6, took / 1e6, 0.0))
+            print(f"| {n:,.0f} | {n_features:.0f} | {took:,.0f} | {1000 * took / n:,.0f} |", flush=True)
+
+    def ingest(self, shop: Shop) -> None:
+        """Ingest beside DuckDB's sorted write."""
+        title("Ingest, compacted", "events | users | cutoffs | what | wall | processor | times ours | memory")
+        runs: dict[str, list[Run]] = {"intently": [], "duckdb": []}
+        for _ in range(self.repeats):
+            with tempfile.TemporaryDirectory(dir=self.folder) as out:
+                runs["intently"].append(timed(ingest(shop.events, Path(out) / "home")))
+                runs["duckdb"].append(timed(script("peers/sorted_write.py", shop.events, Path(out) / "f.parquet")))
+        for name, own in runs.items():
+            run = self.keep("ingest", name, shop, 0, median(own))
+            show(shop, 0, name, run.wall, run.processor, ratio(own, runs["intently"]), f"{run.peak:,.0f} MiB")
 
 
-def main():
-    """Print the table."""
+def ingest(events: Path, home: Path) -> list[str]:
+    """The command line that ingests a log."""
+    words = ("ingest", events, "--format", "canonical", "--timezone", "UTC", "--currency", "CNY")
+    return intently("--home", home, *words)
+
+
+def inside(name: str, shop: Shop, cutoffs: list[str]) -> Run:
+    """One run of `inside.py`."""
+    command = script("inside.py", name, shop.events, shop.home, PEER, *cutoffs)
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return Run(float(told[0]), float(told[1]), 0.0)
+
+
+def ratio(theirs: list[Run], ours: list[Run]) -> float:
+    """How many times ours, by the wall: the median over the pairs of runs side by side."""
+    return statistics.median(their.wall / own.wall for their, own in zip(theirs, ours, strict=False))
+
+
+def title(text: str, columns: str) -> None:
+    """A heading and the head of a table."""
+    print(f"\n### {text}\n\n| {columns} |\n|{'---|' * (columns.count('|') + 1)}", flush=True)
+
+
+def show(shop: Shop, n_cutoffs: int, what: str, wall: float, processor: float, times: float | None, *more: str) -> None:
+    """A row of a table."""
+    told = "" if times is None else f"**{times:.1f}**"
+    cells = (
+        f"{shop.n_events:,}",
+        f"{shop.n_users:,}",
+        n_cutoffs,
+        what,
+        f"{wall:.2f} s",
+        f"{processor:.2f} s",
+        told,
+        *more,
+    )
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def main() -> None:
+    """Measure the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, action="append", help="About so many events; give it again.")
-    parser.add_argument("--repeats", type=int, default=3, help="Runs of each, of which the median is shown.")
-    parser.add_argument("--folder", type=Path, help="Keep the simulated shops here, and use those that are there.")
+    parser.add_argument("--events", type=int, default=20_000_000)
+    parser.add_argument("--users", type=int, default=800_000)
+    parser.add_argument("--pandas", type=int, default=20_000_000, help="Events of the run of pandas.")
+    parser.add_argument("--largest", type=int, default=10_000_000, help="Events of the largest log of `scale`.")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--repeats", type=int, default=3, help="Runs of each (slow peers once at twelve cutoffs).")
+    parser.add_argument("--folder", type=Path, help="Keep the logs here, and use those that are there.")
+    parser.add_argument("--out", type=Path, help="Write NAME.csv and NAME.svg.")
     options = parser.parse_args()
     if not PEER.exists():
         print(f"The peer is not at hand ({PEER}); say where with INTENTLY_BENCH=FOLDER. Nothing was measured.")
         return
-    print(
-        "| events | users | cutoffs | intently computes | intently | DuckDB | times faster | memory | DuckDB's | difference |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for n_events in options.events or [2_000_000, 20_000_000]:
-        with tempfile.TemporaryDirectory() as passing:
-            folder = options.folder / str(n_events) if options.folder else Path(passing)
-            folder.mkdir(parents=True, exist_ok=True)
-            measure(n_events, folder, options.repeats)
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    print(f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, {versions}")
+    with tempfile.TemporaryDirectory() as passing:
+        bench = Bench(options.folder or Path(passing), options.repeats)
+        sizes = [n * 10**power for power in (6, 7, 8) for n in (1, 3)]
+        for part in options.parts:
+            if part in ("whole", "inside", "ingest"):
+                getattr(bench, part)(bench.shop(options.events, options.users))
+            elif part == "pandas":
+                bench.pandas(bench.shop(options.pandas, options.pandas // A_USER))
+            elif part == "scale":
+                bench.scale(part, [(n, n // A_USER) for n in sizes if n <= options.largest])
+            elif part == "users":
+                bench.scale(part, [(10_000_000, n) for n in (40_000, 400_000, 2_000_000)])
+            else:
+                bench.person()
+    if options.out:
+        table, lines = options.out.with_suffix(".csv"), [asdict(line) for line in bench.lines]
+        if table.exists():  # what was not measured again stays
+            with table.open(encoding="utf-8") as file:
+                lines = [line for line in csv.DictReader(file) if line["part"] not in options.parts] + lines
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*Line.__slots__], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(lines)
+        if {"whole", "inside", "scale"} <= {line["part"] for line in lines}:
+            draw(table, options.out.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
