@@ -128,6 +128,7 @@ def attainable(
         gathered = []
         for bucket in track(f"Comparing {name}", log.buckets()):
             histories = log.read(bucket, loaded.program.fields | questions.fields, loaded.program.texts)
+            histories = log.informed(histories, loaded.program.attributes)
             rows = grid(len(histories), cutoffs)
             p = model.predict(evaluate(loaded.program, histories, *rows))
             inside = ~np.isnan(p[:, 0])
