@@ -4,7 +4,7 @@ import tomllib
 from itertools import groupby
 from pathlib import Path
 
-from features import adapters, formats, mapping_file, paths
+from features import adapters, arrivals, compact, formats, mapping_file, paths
 from features.catalogue import load
 from features.validate import RULES
 from models.tag import Value
@@ -90,6 +90,9 @@ def intake_page() -> str:
         "```",
         "",
     ]
+    for title, module in (("When an event arrives", arrivals), ("Compaction", compact)):
+        _, _, words = str(module.__doc__).partition("\n\n")
+        lines += [f"## {title}", "", words.strip(), ""]
     lines += ["## Rules", "", "| rule | a row is put aside for |", "|---|---|"]
     lines += [f"| `{rule}` | {meaning} |" for rule, meaning in RULES.items()]
     return "\n".join(lines) + "\n"

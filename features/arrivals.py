@@ -1,7 +1,21 @@
-"""Events on their way into the log: completed, keyed, sorted, and told from those that are there already."""
+"""Events on their way into the log: completed, stamped, keyed and sorted.
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+An event is seen at a cutoff only if it has happened (`ts`) and arrived (`arrived_at`) before it.
+
+- The source's own `arrived_at`, where it has one, stays. One before `ts` counts as `ts`; the report counts such rows as `early`.
+- Without one, the rows of a first load keep it open, and it counts as `ts`: else every cutoff before the load would see
+  nothing. Rows of later loads arrive at the instant of the load, events posted to the service when they are posted.
+- An arrival up to 5 minutes from now on is kept, since clocks differ; beyond that the row is put aside (`arrived_in_future`).
+- Where our clock went back, so that the log knows an arrival later than now, a load arrives at that later instant: what a past
+  cutoff saw stays what it saw. Beyond a day one of the two clocks was wrong, and the load arrives now. Both are told.
+- Of an event told several times what arrived first counts, content and all; where that ties what the log has, then the row read
+  first. A row that arrived before the one in the log takes its place, in the same commit, and is a duplicate like the others.
+  Other content is counted as `conflict`. So the log reads the same in whatever order files and rows come, and however often,
+  but for conflicts that arrive at one instant, and for stamps, which are those of the first load that tells an event.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -10,7 +24,7 @@ import pyarrow.compute as pc
 
 from .cells import whole
 from .errors import InputError, did_you_mean
-from .events import ACTS, NULL
+from .events import ACTS
 from .hashing import hash128
 from .histories import ranks, sort_events
 from .schema import EVENTS
@@ -19,43 +33,30 @@ ROWS: Final = pa.schema([field for field in EVENTS if field.name != "bucket"])
 """An events file's columns: the partition is in its path."""
 KEYS: Final = ("key_hi", "key_lo")
 CODED: Final = pa.dictionary(pa.int32(), pa.string())
-CONTENT: Final = tuple(name for name in ROWS.names if name not in ("arrived_at", *KEYS))
-"""What must be equal for an event told twice to be no conflict."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of the rows of an append.
+def stamp_of(last: int | None, now: int, notes: list[str]) -> int:
+    """When a load arrives, microseconds UTC.
 
-    Attributes:
-        accepted: Rows that are new in the log.
-        duplicate: Rows whose person and event key were known, or came twice.
-        conflict: How many of the duplicates had other content.
+    Args:
+        last: The latest arrival in the log; None where none is told.
+        now: What our clock says.
+        notes: Takes what is worth saying.
     """
-
-    accepted: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-
-    def __add__(self, other: "Appended") -> "Appended":
-        return Appended(
-            self.accepted + other.accepted, self.duplicate + other.duplicate, self.conflict + other.conflict
+    if last is None or last <= now:
+        return now
+    behind = timedelta(microseconds=last - now)
+    at = datetime.fromtimestamp(last / 1e6, UTC).isoformat(timespec="seconds")
+    if behind <= timedelta(days=1):
+        notes.append(
+            f"The clock is {behind} behind the last arrival in the log: events of this load arrive then, at {at}."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """What is new among rows that came.
-
-    Attributes:
-        rows: Those to be written, sorted by (user_id, ts, event_key).
-        outdone: (k,) int64, sorted places of events in the log that give way to one of them.
-        counts: How many rows are new, known, and known otherwise.
-    """
-
-    rows: pa.Table
-    outdone: np.ndarray
-    counts: Appended
+        return last
+    notes.append(
+        f"The clock is {behind.days:,} days behind the last arrival in the log, {at}: one of the two was wrong. Events of this load "
+        "arrive now; cutoffs between the two see them, and did not before."
+    )
+    return now
 
 
 def completed(batch: pa.Table, kinds: Sequence[str], arrived_at: int | None) -> pa.Table:
@@ -154,39 +155,6 @@ def keyed(batch: pa.Table, kinds: Sequence[str], arrived_at: int | None) -> pa.T
     return with_keys(completed(batch, kinds, arrived_at).cast(pa.schema([f for f in ROWS if f.name not in KEYS])))
 
 
-def fresh(rows: pa.Table, known_hi: np.ndarray, known_rows: Callable[[np.ndarray], pa.Table]) -> Fresh:
-    """Tell new rows from known ones: of equal keys the first arrival counts, where that ties the log's, then the earlier row.
-
-    A row that arrived before the event that the log has takes its place, and is a duplicate all the same: in which order loads
-    come changes nothing.
-
-    Args:
-        rows: Of the `ROWS` schema, texts perhaps as dictionaries, each column one chunk; one bucket's.
-        known_hi: (k,) int64, first halves of the keys of the bucket's events in the log.
-        known_rows: From (places,) int64 to those events' rows.
-    """
-    hi = rows["key_hi"].to_numpy()
-    suspect = _repeated(hi)
-    known = np.flatnonzero(_within(known_hi, hi)) if len(known_hi) else np.empty(0, np.int64)
-    if len(known):
-        suspect |= _within(hi, known_hi[known])
-    places = np.flatnonzero(suspect)
-    if not len(places):
-        return Fresh(sorted_rows(rows), places, Appended(len(rows)))
-    there = known_rows(known) if len(known) else ROWS.empty_table()
-    both = pa.concat_tables([there, rows.take(pa.array(places)).cast(ROWS)]).combine_chunks()
-    winner = _winner(both, len(there))
-    lost, n = np.flatnonzero(winner != np.arange(len(both))), len(there)
-    lost = lost[(lost >= n) | (winner[lost] >= n)]  # what another program wrote twice is not ours to judge
-    old, new = lost[lost < n], lost[lost >= n]
-    keep = np.ones(len(rows), bool)
-    keep[places[new - n]] = False
-    duplicate = len(new) + len(np.unique(winner[old]))
-    conflict = int(_differ(both, lost, winner[lost]).sum())
-    counts = Appended(len(rows) - duplicate, duplicate, conflict)
-    return Fresh(sorted_rows(rows.filter(pa.array(keep)).combine_chunks()), known[old], counts)
-
-
 def order_of(rows: pa.Table) -> np.ndarray:
     """Places that sort rows by (user_id, ts, event_key)."""
     columns = (rows[name].to_numpy() for name in ("ts", "key_hi", "key_lo"))
@@ -198,45 +166,3 @@ def sorted_rows(rows: pa.Table) -> pa.Table:
     order = pa.array(order_of(rows))
     columns = [pc.take(whole(column), order, boundscheck=False) for column in rows.columns]
     return pa.Table.from_arrays(columns, schema=rows.schema)
-
-
-def _repeated(values: np.ndarray) -> np.ndarray:
-    """(n,) whether a value occurs more than once."""
-    ordered = np.sort(values)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    return _within(values, twice)
-
-
-def _within(values: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """(n,) whether a value is one of `among`."""
-    if not len(among):
-        return np.zeros(len(values), bool)
-    ordered = np.sort(among)
-    found: np.ndarray = ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values
-    return found
-
-
-def _winner(both: pa.Table, n_known: int) -> np.ndarray:
-    """(n,) the place of the row that counts for every row's (person, key); the first `n_known` rows are the log's."""
-    person = ranks(both["user_id"].combine_chunks())[1]
-    hi, lo, ts = both["key_hi"].to_numpy(), both["key_lo"].to_numpy(), both["ts"].to_numpy()
-    arrived = np.maximum(both["arrived_at"].fill_null(NULL).to_numpy(), ts)
-    place = np.arange(len(both))
-    new = place >= n_known
-    order = np.lexsort((new, arrived, lo, hi, person))
-    p, h, k = person[order], hi[order], lo[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (p[1:] != p[:-1]) | (h[1:] != h[:-1]) | (k[1:] != k[:-1])
-    winner = np.empty(len(order), np.int64)
-    winner[order] = order[first][np.cumsum(first) - 1]
-    return winner
-
-
-def _differ(rows: pa.Table, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) whether the rows at places `a` and `b` have other content."""
-    differ = np.zeros(len(a), bool)
-    for name in CONTENT:
-        x, y = rows[name].take(pa.array(a)), rows[name].take(pa.array(b))
-        equal = pc.or_(pc.fill_null(pc.equal(x, y), False), pc.and_(x.is_null(), y.is_null()))
-        differ |= ~equal.to_numpy()
-    return differ

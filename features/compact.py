@@ -1,5 +1,10 @@
 """The derived `histories` table: what it covers, and how it is brought up to date from `events`.
 
+`intently compact` does it, and so does an ingest where 50,000 events, or 1 % of the log if that is more, stand outside; a
+first load has its histories made beside its events. Reading needs neither: events outside are merged into what is read, only
+more slowly. It may be interrupted or killed at any moment: events and histories change by one commit each, of finished files;
+what is read is the same before, between and after; and what a killed run had finished the next one takes over.
+
 Each file of `histories` holds one bucket and says in its footer which files of `events` it was made from: what it holds
 and what it covers become visible together. It is trusted only while all of those are still in `events`; else (an erasure,
 another program's rewrite, a damaged file) the bucket is read from `events` until the next compaction.
@@ -24,6 +29,8 @@ from .schema import EVENTS
 from .standing import Asked, from_flat
 from .workspace import Workspace
 
+DUE: Final = 50_000
+"""Events outside `histories` from which on a compaction is worth its while; in a large log 1 % of it."""
 LAYOUT: Final = 1
 """Version of the rows' layout; files of another one are not trusted."""
 CROWD: Final = 16
@@ -70,7 +77,7 @@ def due(events: Snapshot, histories: Snapshot) -> bool:
     """Are there so many events outside `histories` that reading is slower by more than a compaction costs?"""
     buckets = {part.bucket for part in events.parts}
     added = sum(part.rows for b in buckets for part in cover(histories.of(b), events.of(b))[1])
-    return added >= max(50_000, sum(part.rows for part in events.parts) // 100)
+    return added >= max(DUE, sum(part.rows for part in events.parts) // 100)
 
 
 def tidy(workspace: Workspace, events: Snapshot, histories: Snapshot) -> bool:

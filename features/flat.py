@@ -26,7 +26,7 @@ OPTIONS: Final[dict[str, Any]] = {
 def write(workspace: Workspace, bucket: int, rows: pa.Table, name: str = "") -> Part:
     """Write a bucket's sorted rows, texts perhaps as dictionaries, as a file that is not committed yet."""
     span = pc.min_max(rows["ts"]).as_py()
-    note = {"kinds": _counts(rows["kind"])}
+    note = {"kinds": _counts(rows["kind"]), "arrived": pc.max(rows["arrived_at"]).as_py()}
     repeating = [f.name for f in rows.schema if f.name not in PLAIN or pa.types.is_dictionary(f.type)]
     options = {**OPTIONS, "use_dictionary": repeating}
     return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **options)
@@ -88,6 +88,15 @@ def keys(parts: Sequence[Part]) -> np.ndarray:
 def kinds(part: Part) -> dict[str, int]:
     """Number of events of every kind in a part: from its footer, or counted in a file of another program."""
     found: dict[str, int] = delta.note_of(part.path).get("kinds") or _counts(read(part, ["kind"])["kind"])
+    return found
+
+
+def last_arrival(part: Part) -> int | None:
+    """The latest arrival told in a part: from its footer, or read from a file of another program; None where none is told."""
+    note = delta.note_of(part.path)
+    found: int | None = (
+        note["arrived"] if "arrived" in note else pc.max(read(part, ["arrived_at"])["arrived_at"]).as_py()
+    )
     return found
 
 

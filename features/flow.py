@@ -36,8 +36,8 @@ class Flow:
         now: Microseconds UTC.
         fields: Source to the columns that its derived event ids are made of.
         folder: Where quarantine files go; None for a dry run.
-        stamp: Begins their names.
-        stamped: Rows without an arrival of their own get `now` as theirs.
+        begins: Begins their names.
+        stamp: When rows arrive that have no arrival of their own; None leaves it open (a first load).
         notes: What is worth saying.
         read: Rows seen, of events, or of users and items where there are no events.
         good: Of those, the ones that are right.
@@ -53,8 +53,8 @@ class Flow:
     now: int
     fields: dict[str, list[str]]
     folder: Path | None
-    stamp: str
-    stamped: bool
+    begins: str
+    stamp: int | None
     notes: list[str]
     read: int = 0
     good: int = 0
@@ -95,7 +95,7 @@ class Flow:
         self, rows: pa.Table, source: str, fields: Sequence[str], numbering: Numbering, items: pa.Table | None
     ) -> pa.Table:
         self.early += pc.sum(pc.less(rows["arrived_at"], rows["ts"])).as_py() or 0
-        if self.stamped:
+        if self.stamp is not None:
             old = pc.and_(rows["arrived_at"].is_null(), pc.less(rows["ts"], self.now - LONG_AGO))
             self.past += pc.sum(old).as_py() or 0
         names = name_events(rows, fields, numbering)
@@ -152,7 +152,7 @@ class Flow:
             money=self.money,
             notes=self.notes,
         )
-        refused = Quarantine(self.folder, self.stamp, found.source, mapping)
+        refused = Quarantine(self.folder, self.begins, found.source, mapping)
         self.files.append(refused)
         return context, refused
 

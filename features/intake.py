@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes as tables
-from .arrivals import Appended
+from .arrivals import stamp_of
 from .attributes import check_name
 from .columns import Money
 from .errors import InputError, InternalError
 from .events import ACTS
 from .flow import Flow
 from .formats import Found, attributes_format, discover, format_of
+from .fresh import Appended
 from .identity import CONTENT
 from .log import EventLog
 from .quarantine import DRAFTS
@@ -61,9 +62,9 @@ def ingest(
         ask: Asks the user for the shop's timezone at the first ingest.
 
     Returns:
-        "read", "accepted", "duplicate", "quarantined" (rule to number), "conflict" (duplicates whose content differs), "users",
-        "items" (rows taken), "quarantine" (first quarantine file or None), "quarantine_files", "notes". Users and items are
-        counted as read only where there are no events.
+        "read", "accepted", "duplicate", "quarantined" (rule to number), "conflict" (duplicates whose content differs), "early"
+        (rows that arrived before they happened), "users", "items" (rows taken), "quarantine" (first quarantine file or None),
+        "quarantine_files", "notes". Users and items are counted as read only where there are no events.
 
     Raises:
         InputError: Nothing was ingested; the message says why.
@@ -115,8 +116,8 @@ def _ingest(
         now=now,
         fields=_fields(workspace, files),
         folder=None if dry_run else workspace.quarantine,
-        stamp=datetime.fromtimestamp(now / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ"),
-        stamped=log.exists,
+        begins=datetime.fromtimestamp(now / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ"),
+        stamp=stamp_of(log.last_arrival, now, notes) if log.exists else None,
         notes=notes,
     )
     try:
@@ -150,9 +151,7 @@ def _append(
     try:
         if events:
             batches = flow.events(events, _categories(log, items))
-            appended = log.append(
-                batches, arrived_at=flow.now if flow.stamped else None, total=_total(events), histories=True
-            )
+            appended = log.append(batches, arrived_at=flow.stamp, total=_total(events), histories=True)
     except BaseException:
         if EventLog(workspace).version != version:  # only what is derived from the events failed
             raise
@@ -185,7 +184,7 @@ def _count(
         return Appended(new, flow.good - new)
     with tempfile.TemporaryDirectory(prefix="intently-") as scratch:
         batches = flow.events(events, _categories(log, items))
-        return tally(log, facts, batches, flow.now if flow.stamped else None, Path(scratch))
+        return tally(log, facts, batches, flow.stamp, Path(scratch))
 
 
 def _categories(log: EventLog, items: pa.Table) -> pa.Table | None:
@@ -251,6 +250,7 @@ def _report(flow: Flow, appended: Appended, users: pa.Table, items: pa.Table) ->
         "duplicate": appended.duplicate,
         "quarantined": quarantined,
         "conflict": appended.conflict,
+        "early": flow.early,
         "users": len(users),
         "items": len(items),
         "quarantine": kept[0] if kept else None,

@@ -10,9 +10,9 @@ import pyarrow.types as pt
 
 from . import compact, flat
 from .ahead import abreast, ahead, side_by_side
-from .arrivals import ROWS, Appended, Fresh, coded, completed, fresh, sorted_rows, with_keys
+from .arrivals import ROWS, coded, completed, sorted_rows, with_keys
 from .delta import Part, Snapshot
-from .events import ACTS
+from .fresh import Appended, Fresh, fresh
 from .hashing import bucket_of
 from .progress import progress, track
 from .spill import Spill
@@ -82,7 +82,7 @@ def sift(
     plain: tuple[str, ...] | None = None
     with progress("Sorting events", total) as advance:
         for batch in ahead(batches):
-            rows = completed(batch, (*facts.kinds, *ACTS), arrived_at)
+            rows = completed(batch, facts.kinds, arrived_at)
             if plain is None:  # texts that seldom repeat are no dictionaries, unless they come so
                 plain = ("event_id", *(n for n in ("text", "properties") if not pt.is_dictionary(rows[n].type)))
             rows = coded(rows, plain)

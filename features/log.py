@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes, compact, delta, flat, standing
-from .arrivals import Appended
 from .compact import Compacted
 from .concern import Concern
 from .delta import Snapshot
 from .errors import NotReadyError
 from .events import ACTS
+from .fresh import Appended
 from .hashing import bucket_of
 from .histories import Histories
 from .landing import Landing, sift
@@ -89,6 +89,12 @@ class EventLog:
     def last_ts(self) -> int:
         """Largest `ts` in the log; the log's last instant, as a clock, is one microsecond later."""
         return max(last for _, last in self._spans())
+
+    @property
+    def last_arrival(self) -> int | None:
+        """The latest arrival told in the log; None where none is."""
+        told = (flat.last_arrival(part) for part in self.events.parts)
+        return max((arrival for arrival in told if arrival is not None), default=None)
 
     def _spans(self) -> list[tuple[int, int]]:
         """Smallest and largest `ts` of every file.
@@ -188,7 +194,7 @@ class EventLog:
             keys: Are event keys wanted?
         """
         asked = Asked.of(fields, texts, keys)
-        found = standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked)
+        found = _uninformed(standing.of_bucket(self._cover(bucket), self.workspace.facts.kinds, asked))
         return found if self.concern.nothing else self.concern.of_bucket(bucket, found, asked)
 
     def read_users(
@@ -202,7 +208,7 @@ class EventLog:
             texts: Coded fields whose texts are wanted; None for all that are read.
         """
         if self.concern.nothing:
-            return self._of_users(users, Asked.of(fields, texts, keys=True))
+            return _uninformed(self._of_users(users, Asked.of(fields, texts, keys=True)))
         asked = list(dict.fromkeys(users))
         found = attach(
             self.whole(self.concern.with_linked(asked), fields),
@@ -210,7 +216,8 @@ class EventLog:
             self.workspace.facts.kinds,
             self.concern.required,
         )
-        return found.take(pc.index_in(pa.array(users, pa.string()), value_set=found.users).to_numpy().astype(np.int64))
+        places = pc.index_in(pa.array(users, pa.string()), value_set=found.users).to_numpy().astype(np.int64)
+        return _uninformed(found.take(places))
 
     def whole(self, users: Sequence[str], fields: Collection[str] | None = None) -> Histories:
         """The same as the log has them, whatever acts say, and with the texts of all fields and of `item`."""
@@ -298,3 +305,8 @@ class EventLog:
     def attributes(self, users: Sequence[str], as_of: int) -> list[dict[str, Any]]:
         """What was known of each person at an instant; empty where nothing was."""
         return attributes.as_of(self.workspace, users, as_of)
+
+
+def _uninformed(histories: Histories) -> Histories:
+    """The same, of whose attributes nothing was read: who asks for some without `informed` is told so."""
+    return replace(histories, attributes={})

@@ -67,9 +67,10 @@ def show_ingest(result: dict[str, Any]) -> None:
     table.add_row("quarantined", figure(sum(bad.values())), "put aside, to be mended" if bad else "")
     for rule, n in sorted(bad.items(), key=lambda pair: -pair[1]):
         table.add_row(f"  {rule}", figure(n), "")
-    for name in ("users", "items", "conflict"):
+    told = {"users": "", "items": "", "conflict": "same id, other content", "early": "arrived before they happened"}
+    for name, meaning in told.items():
         if result.get(name):
-            table.add_row(name, figure(result[name]), "same id, other content" if name == "conflict" else "")
+            table.add_row(name, figure(result[name]), meaning)
     console.print(table)
     if result.get("quarantine"):
         console.print(f"Mend [bold]{result['quarantine']}[/] and ingest it again with the same format.", soft_wrap=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .arrivals import Appended
+from .fresh import Appended
 from .landing import sift
 from .log import EventLog
 from .spill import Spill

@@ -237,6 +237,48 @@ def test_the_sources_own_arrival_wins_and_early_ones_are_told(workspace, tmp_pat
         == int(datetime(2026, 1, 2, tzinfo=UTC).timestamp()) * 10**6
     )
     assert any(note.startswith("1 events arrived before they happened") for note in report["notes"])
+    assert report["early"] == 1
+    assert EventLog(workspace).read_users(["u2"]).arrived is None  # it counts as when it happened
+
+
+def test_an_arrival_of_the_next_five_minutes_is_kept_and_one_beyond_is_put_aside(workspace, tmp_path):
+    def at(us):
+        return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
+
+    rows = [(f"u{n}", at(NOW - DAY), "view", at(NOW + n * 60 * 10**6)) for n in (1, 5, 6)]
+    report = run(workspace, table(tmp_path / "a.csv", rows, ["user_id", "ts", "kind", "arrived_at"]), "canonical")
+    assert (report["accepted"], report["quarantined"]) == (2, {"arrived_in_future": 1})
+    assert dict(events(workspace, "user_id", "arrived_at")) == {"u1": NOW + 60 * 10**6, "u5": NOW + 300 * 10**6}
+
+
+@pytest.mark.parametrize(
+    ("back", "stamp", "note"),
+    [
+        (-1, NOW + 1, None),
+        (0, NOW, None),
+        (
+            3_600 * 10**6,
+            NOW,
+            "The clock is 1:00:00 behind the last arrival in the log: events of this load arrive then",
+        ),
+        (DAY, NOW, "1 day, 0:00:00 behind"),
+        (9 * DAY, NOW - 9 * DAY, "The clock is 9 days behind the last arrival in the log, 2026-11-24T00:00:00+00:00"),
+    ],
+)
+def test_a_clock_that_went_back_does_not_change_what_was_known(workspace, mapping, tmp_path, back, stamp, note):
+    for n in range(2):
+        run(workspace, table(tmp_path / f"{n}.csv", [(f"u{n}", "2026-01-01", "view", "", "")]), mapping)
+    later = table(tmp_path / "later.csv", [("u2", "2026-01-01", "view", "", "")])
+    foreseen = run(workspace, later, mapping, now=NOW - back, dry_run=True)
+    report = run(workspace, later, mapping, now=NOW - back)
+    assert report == foreseen
+    assert dict(events(workspace, "user_id", "arrived_at")) == {"u0": None, "u1": NOW, "u2": stamp}
+    told = [line for line in report["notes"] if "behind" in line]
+    assert len(told) == (note is not None)
+    assert note is None or note in told[0]
+    with workspace.writing("test"):
+        EventLog(workspace).compact()
+    assert EventLog(workspace).last_arrival == max(NOW, stamp)
 
 
 # --- what the first ingest fixes
@@ -555,7 +597,7 @@ def test_a_file_cut_anywhere_loses_one_line_at_most(tmp_path):
 def flowed(path):
     """Good rows of a canonical file on its way to the log, rows read, refused ones by rule."""
     files = discover([path], format_of("canonical"))
-    flow = Flow(KINDS, "UTC", Money(), NOW, {}, None, "", stamped=False, notes=[])
+    flow = Flow(KINDS, "UTC", Money(), NOW, {}, None, "", stamp=None, notes=[])
     batches = list(flow.events(files, None))
     for batch in batches:
         batch.validate(full=True)
