@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from . import outside, views
 from .errors import SpecError, did_you_mean
-from .histories import Codes, Histories
+from .histories import Histories
 from .program import Program
-from .reader import brought_texts, n_processors, read
+from .reader import FEW, brought_texts, n_processors, read
 
-FEW: Final = 64  # rows up to which a call's own cost is what counts
 BLOCK: Final = 4096  # rows turned from columns to rows at a time, so that both stay in cache
 
 
@@ -160,42 +159,48 @@ def _evaluate(
     program: Program, histories: Histories, person: np.ndarray, cutoff: np.ndarray, threads: int | None
 ) -> Matrix:
     """The same of persons who are seen as they are."""
-    n_rows = len(person)
     out = read(program, histories, person, cutoff, threads or n_processors())
-    texts: dict[str, pa.Array] = {}
-    for field, places in program.places.items():
-        if field == "kind":
-            answers = _kinds(program.kinds, out[places])
-        else:
-            answers = _texts(brought_texts(histories.coded, field), person, out[places])
-        for number, place in enumerate(places):
-            texts[program.names[place]] = answers[number * n_rows : (number + 1) * n_rows]
+    texts = _texts(program, histories, person, out)
     if program.outside:
         texts |= outside.fill(program, histories, person, cutoff, out)
     return Matrix(person, cutoff, program.names, out.T, texts)
 
 
-def _kinds(kinds: tuple[str, ...], own: np.ndarray) -> pa.Array:
-    """The names of (c, r) kinds, one row after the other; null for NaN."""
-    if own.size <= FEW:
-        return pa.array(
-            [None if isnan(kind) else kinds[int(kind)] for row in own.tolist() for kind in row], pa.string()
-        )
-    null = np.isnan(own).ravel()
-    return pa.array(kinds, pa.string()).take(pa.array(np.where(null, 0, own.ravel()).astype(np.int64), mask=null))
-
-
-def _texts(codes: Codes, person: np.ndarray, own: np.ndarray) -> pa.Array:
-    """The texts of (c, r) codes, one row after the other; null for NaN."""
-    if own.size <= FEW:  # one person's answers: Arrow's ways take longer to set out
-        starts = codes.offsets[person].tolist()
-        rows = own.tolist()
-        cells = [
-            None if isnan(c) else codes.values[s + int(c)].as_py()
-            for row in rows
-            for s, c in zip(starts, row, strict=True)
+def _texts(program: Program, histories: Histories, person: np.ndarray, out: np.ndarray) -> dict[str, pa.Array]:
+    """The texts that the codes of categorical columns stand for; null for NaN."""
+    n_rows = len(person)
+    names = [program.names[place] for places in program.places.values() for place in places]
+    if n_rows * len(names) > FEW:
+        answers = [
+            _of_field(program, histories, field, person, out[places]) for field, places in program.places.items()
         ]
-        return pa.array(cells, pa.string())
+        cells = pa.concat_arrays(answers)
+    else:  # one person's answers: Arrow's ways take longer to set out
+        cells = pa.array(_cells(program, histories, person.tolist(), out), pa.string())
+    return {name: cells[number * n_rows : (number + 1) * n_rows] for number, name in enumerate(names)}
+
+
+def _cells(program: Program, histories: Histories, person: list[int], out: np.ndarray) -> list[str | None]:
+    """The texts of few rows, one column after the other."""
+    cells: list[str | None] = []
+    for field, places in program.places.items():
+        if field == "kind":
+            words = [program.kinds] * len(person)
+        else:
+            codes = brought_texts(histories.coded, field)
+            words = [codes.values[codes.offsets[u] : codes.offsets[u + 1]].to_pylist() for u in person]
+        for place in places:
+            cells += [
+                None if isnan(code) else own[int(code)] for own, code in zip(words, out[place].tolist(), strict=True)
+            ]
+    return cells
+
+
+def _of_field(program: Program, histories: Histories, field: str, person: np.ndarray, own: np.ndarray) -> pa.Array:
+    """The texts of (c, r) codes of a field, one row after the other."""
     null = np.isnan(own)
-    places = codes.offsets[person] + np.where(null, 0, own).astype(np.int64)
-    return codes.values.take(pa.array(places.ravel(), mask=null.ravel()))
+    places = np.where(null, 0, own).astype(np.int64)
+    if field == "kind":
+        return pa.array(program.kinds, pa.string()).take(pa.array(places.ravel(), mask=null.ravel()))
+    codes = brought_texts(histories.coded, field)
+    return codes.values.take(pa.array((codes.offsets[person] + places).ravel(), mask=null.ravel()))

@@ -20,6 +20,7 @@ from threading import Lock
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 SOURCES: Final = (
     "native.py", "entries.py", "kernel.py", "kernel_sweep.py", "kernel_groups.py", "kernel_runs.py", "kernel_ends.py",
@@ -44,15 +45,16 @@ no reference to arrays; but the linker wants an address."""
 
 def address(array: np.ndarray) -> int:
     """Where the array's memory begins."""
-    place: int = array.__array_interface__["data"][0]
+    place: int = pa.py_buffer(array).address  # numpy's own ways take seven times as long
     return place
 
 
 def rows_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """(n, 3) int64: address, length and second length (1 where there is none) of every C-contiguous array."""
-    return np.array(
-        [(address(array), len(array), array.shape[1] if array.ndim > 1 else 1) for array in arrays], np.int64
-    )
+    flat: list[int] = []
+    for array in arrays:
+        flat += (address(array), len(array), array.shape[1] if array.ndim > 1 else 1)
+    return np.array(flat, np.int64).reshape(-1, 3)
 
 
 def call(name: str, arrays: Sequence[np.ndarray], first: int, last: int) -> None:

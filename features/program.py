@@ -35,6 +35,7 @@ class Program:
         numbers: Number fields, in the order of the kernel's rows.
         codes: Coded fields, likewise; rows of the calendar and of the kind follow them.
         categorical: Column to the coded field whose text it answers with, or to `table.field` of an attribute.
+        n_calendar: Number of rows of the calendar.
         places: The other way round: coded field, or `kind`, to the places of its columns.
         kind_row: Row of the coded matrix for the kind; -1 where not needed.
         sets: Sets of texts that are told apart: (coded field, texts), in the order of their bits.
@@ -55,6 +56,7 @@ class Program:
     numbers: tuple[str, ...]
     codes: tuple[str, ...]
     categorical: dict[str, str]
+    n_calendar: int
     places: dict[str, list[int]]
     kind_row: int
     sets: tuple[tuple[str, tuple[str, ...]], ...]
@@ -89,8 +91,8 @@ class Program:
 
     @property
     def zone(self) -> tuple[np.ndarray, np.ndarray]:
-        """`zones.transitions` of the shop's timezone; of UTC where no calendar is asked for."""
-        return transitions(self.timezone if (self.tables.calendar >= 0).any() else "UTC")
+        """`zones.transitions` of the shop's timezone."""
+        return transitions(self.timezone)
 
 
 def compile_program(
@@ -166,6 +168,7 @@ def compile_program(
         numbers=numbers,
         codes=codes,
         categorical={name: _named(feature) for name, feature in features.items() if algebra.is_text(feature)},
+        n_calendar=sum(field in rows for field in CALENDAR),
         places=places,
         kind_row=rows.get("kind", -1),
         sets=tuple(lowering.sets),

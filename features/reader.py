@@ -20,6 +20,7 @@ from .program import Program
 T = TypeVar("T")
 ROWS_A_THREAD: Final = 2048  # below twice this, starting threads costs more than it saves
 BLOCK: Final = 32  # rows that are written together, so that each column is written in whole cache lines
+FEW: Final = 64  # texts or rows up to which a call's own cost is what counts
 MIN_CODES: Final = 64  # kinds, of which there are more than hours in a day
 NONE: Final = np.empty(0, np.int64)
 NONE_2D: Final = np.empty((0, 0), np.int64)
@@ -36,16 +37,15 @@ def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.
         threads: How many may work at it.
     """
     n_rows, n, m = len(person), len(histories), histories.n_events
-    if n_rows and not (person.min() >= 0 and person.max() < n):
+    if n_rows and person.view(np.uint64).max() >= n:  # below 0 is above all
         raise InternalError(f"Rows name persons {person.min()} to {person.max()} of {n}.")
     offsets, ts = np.ascontiguousarray(histories.offsets, np.int64), np.ascontiguousarray(histories.ts, np.int64)
     late = NONE if histories.arrived is None else np.ascontiguousarray(histories.arrived, np.int64)
     numbers = np.empty((len(program.numbers), m), np.int64)
     for row, field in enumerate(program.numbers):
         numbers[row] = brought(histories.numbers, field)
-    n_calendar = np.count_nonzero(program.tables.calendar >= 0)
     kind = np.ascontiguousarray(histories.kind, np.int8)
-    coded = np.empty((len(program.codes) + n_calendar + (program.kind_row >= 0), m), np.int32)
+    coded = np.empty((len(program.codes) + program.n_calendar + (program.kind_row >= 0), m), np.int32)
     for row, field in enumerate(program.codes):
         coded[row] = brought(histories.coded, field).codes
     if program.kind_row >= 0:
@@ -69,12 +69,12 @@ def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.
 
     n_parts = min(threads, n_rows // ROWS_A_THREAD)
     if n_parts < 2:
-        if n_calendar:
+        if program.n_calendar:
             calendar(0, n)
         answer(0, n_rows)
     else:
         with ThreadPoolExecutor(n_parts) as pool:
-            if n_calendar:
+            if program.n_calendar:
                 list(pool.map(calendar, *_parts(n, n_parts)))
             list(pool.map(answer, *_parts(n_rows, n_parts)))
     return out
@@ -123,11 +123,18 @@ def _marks(program: Program, histories: Histories) -> tuple[np.ndarray, np.ndarr
             marked[row] = codes.offsets[:-1] + begin
             own = np.zeros(len(codes.values), np.int64)
             for bit, texts in sets:
-                found = pc.is_in(codes.values, pa.array(texts, codes.values.type))
-                own |= found.to_numpy(zero_copy_only=False).astype(np.int64) << bit
+                own |= _among(codes.values, texts).astype(np.int64) << bit
             marks.append(own)
             begin += len(own)
     return np.concatenate(marks), marked
+
+
+def _among(values: pa.Array, texts: tuple[str, ...]) -> np.ndarray:
+    """Which of the values are among the texts?"""
+    if len(values) <= FEW:
+        return np.array([value in texts for value in values.to_pylist()], bool)
+    found: np.ndarray = pc.is_in(values, pa.array(texts, values.type)).to_numpy(zero_copy_only=False)
+    return found
 
 
 def brought_texts(columns: Mapping[str, Codes], field: str) -> Codes:
