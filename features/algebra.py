@@ -33,19 +33,23 @@ from typing import Literal
 
 from .errors import SpecError
 from .events import SESSION_GAP
-from .window import ALL_BACK, LIFETIME, SESSION, Window, ahead, back
+from .sources import Attribute, Function, Outside
+from .terms import (
+    ALL_BACK,
+    LIFETIME,
+    SESSION,
+    CalendarField,
+    CodedField,
+    KindField,
+    Kinds,
+    NumberField,
+    Values,
+    Window,
+    ahead,
+    back,
+)
 
-__all__ = ["ALL_BACK", "LIFETIME", "SESSION", "Window", "ahead", "back"]  # beside all that is defined here
-
-Kinds = tuple[str, ...]
-"""Event kinds, sorted and without repetition; empty means every kind."""
-
-NumberField = Literal["value", "quantity", "discount", "rating", "dwell"]
-CodedField = Literal["item", "category", "channel", "campaign", "page", "referrer"]
-CalendarField = Literal["day", "hour", "weekday"]
-KindField = Literal["kind"]
-Values = tuple[str, ...]
-"""Texts of a coded field, sorted and without repetition; empty means any."""
+__all__ = ["ALL_BACK", "LIFETIME", "SESSION", "Attribute", "Function", "Kinds", "Outside", "Window", "ahead", "back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +244,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Number of times that the field changes from one of `before` to one of `after` (empty: any value).
-
-    Neighbours among the events of `kinds` in the window that have a value are compared; they count where the silence between
-    them is below `gap`.
-    """
+    """Number of changes of the field from one of `before` to one of `after` (empty: any) with a silence below `gap` between."""
 
     field: CodedField | KindField
     kinds: Kinds
@@ -260,28 +260,6 @@ class Streak:
 
     kinds: Kinds
     since: Kinds
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """What a table of attributes says of the person at the cutoff: of the rows with `valid_from <= t` (null: always), the latest
-    that gives the field. A number is NaN for nothing and for what is no number; a text is null for nothing."""
-
-    field: str
-    table: str = "users"
-    type: Literal["number", "text"] = "number"
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """The number that a Python function of the workspace gives for a history as it is seen; NaN where it gives None.
-
-    `digest` is the SHA-256 of the function's source file, `reads` are the fields that it is given beside ts and kind.
-    """
-
-    name: str
-    digest: str
-    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +282,6 @@ Elementary = (
     Count | Sum | Mean | Max | Min | Distinct | TopShare | Entropy | Repeat | Share | Favorite | First | Last | Age
     | Tenure | Length | Until | Gaps | Sessions | Abandoned | Transition | Moves | Streak
 )  # fmt: skip
-Outside = Attribute | Function
-"""What the kernel does not answer: it stands alone, never in a Ratio."""
 Feature = Elementary | Outside | Ratio | Trend
 CATEGORICAL = (Favorite, First, Last)
 """Features of events whose answer is a text."""
@@ -329,14 +305,9 @@ def parts(feature: Feature) -> tuple[Elementary, ...]:
 
 def named(feature: Feature) -> tuple[str, ...]:
     """The kinds that a feature names."""
-    found: list[str] = []
-    for part in parts(feature):
-        found += getattr(part, "kinds", ())
-        if isinstance(part, Transition):
-            found += (part.before, part.after)
-        elif isinstance(part, Streak):
-            found += part.since
-    return tuple(found)
+    of = ((*getattr(part, "kinds", ()), *getattr(part, "since", ())) for part in parts(feature))
+    steps = ((part.before, part.after) for part in parts(feature) if isinstance(part, Transition))
+    return tuple(kind for kinds in (*of, *steps) for kind in kinds)
 
 
 def is_forward(feature: Feature) -> bool:

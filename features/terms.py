@@ -1,10 +1,19 @@
-"""Windows: which stretch of time, seen from a cutoff, a question is about."""
+"""The terms of a question: which kinds of events, which field, and which stretch of time seen from a cutoff."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from .errors import SpecError
 from .events import DAY, RETENTION_DAYS
+
+Kinds = tuple[str, ...]
+"""Event kinds, sorted and without repetition; empty means every kind."""
+NumberField = Literal["value", "quantity", "discount", "rating", "dwell"]
+CodedField = Literal["item", "category", "channel", "campaign", "page", "referrer"]
+CalendarField = Literal["day", "hour", "weekday"]
+KindField = Literal["kind"]
+Values = tuple[str, ...]
+"""Texts of a coded field, sorted and without repetition; empty means any."""
 
 EVER: Final = -(2**62)
 """The start of `LIFETIME`: before all events."""

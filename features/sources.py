@@ -1,0 +1,33 @@
+"""Questions that the kernel does not answer: to tables of attributes, and to a shop's own Python functions."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What a table of attributes says of the person at the cutoff.
+
+    Of the rows with `valid_from <= t` (null: always), the latest that gives the field. A number is NaN for nothing and for what
+    is no number; a text is null for nothing.
+    """
+
+    field: str
+    table: str = "users"
+    type: Literal["number", "text"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The number that a Python function of the workspace gives for a history as it is seen; NaN where it gives None.
+
+    `digest` is the SHA-256 of the function's source file, `reads` are the fields that it is given beside ts and kind.
+    """
+
+    name: str
+    digest: str
+    reads: tuple[str, ...] = ()
+
+
+Outside = Attribute | Function
+"""They stand alone, never in a Ratio."""
