@@ -91,6 +91,8 @@ def concatenate(parts: Sequence[tuple[int, Carry | None]]) -> Carry | None:
     Args:
         parts: Number of persons, and their carry. Fields are those that all carries have.
     """
+    if len(parts) == 1:
+        return parts[0][1]
     given = [carry for _, carry in parts if carry is not None]
     if not given:
         return None

@@ -34,8 +34,8 @@ def trim(
         whole: (n,) bool: persons who keep all their events.
     """
     stays = histories.ts >= floor
-    if arrived_before is not None and histories.arrived is not None:
-        stays |= histories.arrived >= arrived_before
+    if arrived_before is not None:
+        stays |= (histories.ts if histories.arrived is None else histories.arrived) >= arrived_before
     person = np.repeat(np.arange(len(histories)), np.diff(histories.offsets))
     if whole is not None:
         stays |= whole[person]

@@ -3,7 +3,7 @@
 At cutoff `t` the acts with `ts < t` and `arrived_at < t` are known; of several on one matter, the latest by (ts, key) counts.
 
 - Two ids are linked where the latest act on the pair, by either, is `alias`; linked ids, and those linked with them, are one
-  person, whose canonical id is the smallest. Its history is all their events; of equal keys the first arrival counts.
+  person, whose canonical id is the smallest. Its history is all their events but acts; of equal keys the first arrival counts.
 - Consent is the person's: the acts of all its ids, in order. While the latest is `withdraw`, nothing is seen. Else an event is
   seen if there was consent at its `ts` (an act at the same instant counts), and so is an attribute by its `valid_from`; one that
   is valid always asks for consent at the cutoff only. Before any act the workspace's default holds.
@@ -87,8 +87,9 @@ def at(histories: Histories, cutoff: int) -> Histories:
     plain = replace(histories, acts=None)
     if (place < 0).all():
         return plain
-    both = concatenate([plain, seen]).take(np.where(place < 0, np.arange(n), n + place))
-    return replace(both, users=histories.users)
+    if (place < 0).any():
+        seen, place = concatenate([plain, seen]), np.where(place < 0, np.arange(n), n + place)
+    return replace(seen.take(place), users=histories.users)
 
 
 def canonical(histories: Histories, cutoff: int) -> Histories:

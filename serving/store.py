@@ -96,6 +96,7 @@ class SqliteStore(Database):
         with self.transaction() as connection:
             known.prepare(connection)
         self._workspace = workspace  # whose kinds may become more at any time
+        self._kinds: tuple[str, ...] = ()
         self.required = acts.required(workspace)
 
     def read(
@@ -120,9 +121,16 @@ class SqliteStore(Database):
         if attributes:
             histories = dataclasses.replace(histories, attributes=told)
         if standing.acts or self.required:
-            kinds = self._workspace.facts.kinds if standing.acts else ()
-            histories = attach(histories, len(users), kinds, self.required)
+            kinds = self._kinds_with_acts() if standing.acts else ()
+            if self.required or len(everyone) > len(users) or np.isin(histories.kind, acts.codes(kinds)).any():
+                histories = attach(histories, len(users), kinds, self.required)
         return histories, standing
+
+    def _kinds_with_acts(self) -> tuple[str, ...]:
+        """The workspace's kinds, the acts among them, whose codes stay what they are."""
+        if not acts.codes(self._kinds):
+            self._kinds = self._workspace.facts.kinds
+        return self._kinds
 
     def standing(self) -> Standing:
         """What the store holds now."""

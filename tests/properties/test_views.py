@@ -94,12 +94,12 @@ def visible(people, user, cutoff, required, *, cut=True):
     for member in sorted(members):
         for event in people.get(member, ()):
             kept = found.get(event[1:3])
-            if kept is None or event[3] < kept[3]:
+            if event[4] not in ACTS and (kept is None or event[3] < kept[3]):
                 found[event[1:3]] = event
     return sorted(
         event
         for event in found.values()
-        if event[4] not in ACTS and consent(people, members, cutoff, event[0], required)
+        if consent(people, members, cutoff, event[0], required)
         if not cut or known(event, cutoff)
     )
 
