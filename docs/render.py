@@ -20,8 +20,8 @@ def features_page() -> str:
         "# Features",
         "",
         "Rendered from `features/catalogue.toml` by `make docs`. A feature sees what had happened *and arrived* strictly before the",
-        "cutoff, at most 400 days back; windows are half-open and end at the cutoff. The docstring of `features/algebra.py` is the",
-        "whole semantics.",
+        "cutoff, at most 400 days back, but for those of family `lifetime`, which see all that ever happened; windows are half-open",
+        "and end at the cutoff. The docstring of `features/algebra.py` is the whole semantics.",
         "",
     ]
     entries = load().entries.values()

@@ -12,6 +12,7 @@ from features.events import DAY, NUMBER_FIELDS, TOUCH
 from features.histories import Codes, Histories, bounds_of
 from features.matrix import Matrix, evaluate, grid
 from features.program import compile_program
+from features.trim import trim
 from tests.oracle import ordered
 from tests.properties.test_leakage import assert_equal
 from tests.strategies import ASKED, KINDS, SPANS, Shop, lifetime, programs, shops
@@ -68,13 +69,14 @@ def trimmed(shop: Shop, floor: int) -> Histories:
 
 
 @st.composite
-def trimmings(draw: st.DrawFn) -> tuple[Shop, int]:
-    """A shop, and an instant at or before all that RETENTION keeps; what lies before it had arrived at every cutoff."""
+def trimmings(draw: st.DrawFn, late: bool = False) -> tuple[Shop, int]:
+    """A shop, and an instant at or before all that RETENTION keeps; what lies before it had arrived at every cutoff, unless late."""
     shop = draw(shops().filter(lambda shop: shop.events))
     floor = min(shop.cutoffs) - shop.retention_days * DAY - draw(st.sampled_from([0, 0, *SPANS]))
     for event in shop.events:  # some further back, or all would lie about the cutoffs
         event["ts"] -= draw(st.sampled_from([0, 0, shop.retention_days * DAY]))
-    known = [e for e in shop.events if e["ts"] >= floor or (e["arrived_at"] or e["ts"]) < min(shop.cutoffs)]
+    first = min(shop.cutoffs)
+    known = [e for e in shop.events if late or e["ts"] >= floor or (e["arrived_at"] or e["ts"]) < first]
     return replace(shop, events=known), floor
 
 
@@ -93,6 +95,17 @@ def test_carry_and_trimmed_history_answer_as_the_whole_does(
     shop, floor = trimming
     asked = some | lifetimes
     assert_equal(answers(shop, shop.histories, asked), answers(shop, trimmed(shop, floor), asked))
+
+
+@given(trimmings(late=True), LIFETIMES, st.integers(0, 3))
+def test_what_the_store_keeps_answers_as_the_whole_does(
+    trimming: tuple[Shop, int], lifetimes: dict[str, ask.Feature], times: int
+) -> None:
+    shop, floor = trimming
+    kept = shop.histories
+    for back in range(times, -1, -1):  # trimmed again and again, as the floor moves on
+        kept = trim(kept, floor - back * 3 * DAY, arrived_before=min(shop.cutoffs))
+    assert_equal(answers(shop, shop.histories, lifetimes), answers(shop, kept, lifetimes))
 
 
 @given(trimmings(), programs(forward=True))

@@ -141,6 +141,13 @@ CHANNELS = """
     -3d       view   store
     -1d       cart   web
 """
+JUMPS = """
+    when   kind   known  item  value
+    -5d    view   -90d   a     1
+    -4d    cart   +1us   b     2
+    -3d    cart   -1us   c     4
+    -1d    view   -2d    d     8
+"""
 MESSAGES = """
     when   kind      key
     -9d    message   1
@@ -277,6 +284,17 @@ CASES = {
             Gaps(BUY, "deviation", back(5)): NAN,
             Gaps(BUY, "mean", back(5)): NAN,
             Gaps(BUY, "mean", back(8)): 2.5,
+        },
+    ),
+    "a clock that jumps moves what it stamped and nothing else": (
+        JUMPS,
+        {
+            Count((), back(7)): 3,  # one is known later than the cutoff, though what follows it was known before
+            Sum("value", (), back(7)): 1 + 4 + 8,
+            Last("item", (), back(7)): "d",
+            Age(()): 1,
+            Moves("item", (), back(7), gap=7 * DAY): 2,
+            Streak(VIEW, CART): 1,
         },
     ),
     "ratios and trends": (
