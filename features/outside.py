@@ -177,5 +177,5 @@ def _brought(histories: Histories, table: str) -> Dated:
     if histories.attributes is None:
         return nothing(len(histories))
     if table not in histories.attributes:
-        raise InternalError(f"The histories lack the attributes {table!r}; read them with program.attributes.")
+        raise InternalError(f"The histories lack the attributes {table!r}: EventLog.informed(histories, program.attributes).")
     return histories.attributes[table]

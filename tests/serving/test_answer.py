@@ -22,6 +22,7 @@ def scored(shop):
     bundle, log = champion(shop), EventLog(shop)
     asked = ["u1", "u2", "用户0", "u30", "没有人"]
     histories = log.read_users(asked, bundle.program.fields, bundle.program.texts)
+    histories = log.informed(histories, bundle.program.attributes)
     return score(bundle, ensure(shop), histories, NOW, explain=True)
 
 
@@ -110,7 +111,7 @@ def test_what_is_unassigned_is_said(scored, told):
 
 
 def test_nobody_asked(shop):
-    bundle = champion(shop)
-    nobody = EventLog(shop).read_users([], bundle.program.fields, bundle.program.texts)
+    bundle, log = champion(shop), EventLog(shop)
+    nobody = log.informed(log.read_users([], bundle.program.fields, bundle.program.texts), bundle.program.attributes)
     told = answer(score(bundle, ensure(shop), nobody, NOW), "1", "now")
     assert told["users"] == []

@@ -46,7 +46,7 @@ def test_everybody_has_one_row(shop, tmp_path):
 def test_it_is_null_outside_the_cohort_only(shop, tmp_path):
     scores, _ = read(score(shop, AS_OF, tmp_path / "out"))
     log, model = EventLog(shop), champion(shop)
-    histories = log.read_users(scores["user_id"].tolist())
+    histories = log.informed(log.read_users(scores["user_id"].tolist()), model.program.attributes)
     matrix = model.answers(histories, AS_OF)
     for target, column in (("churn_30d", "p_churn_30d"), ("stage_7d", "p_stage_7d_buying")):
         inside = model.models[target].target.eligible(matrix)
@@ -103,8 +103,8 @@ def test_a_person_of_the_users_table_alone_is_there(shop_copy):
 
 def test_later_events_change_nothing(shop, tmp_path):
     scores, _ = read(score(shop, AS_OF, tmp_path / "out"))
-    model = champion(shop)
-    histories = EventLog(shop).read_users(scores["user_id"].tolist())
+    model, log = champion(shop), EventLog(shop)
+    histories = log.informed(log.read_users(scores["user_id"].tolist()), model.program.attributes)
     seen = histories.ts < AS_OF
     assert not seen.all()
     np.testing.assert_array_equal(

@@ -43,7 +43,7 @@ def histories(shop, bundle):
     fields = bundle.program.fields
     there = union([log.read(bucket, fields, fields & set(CODED_FIELDS), keys=True) for bucket in log.buckets()])
     strangers = empty(pa.array(["nobody", "没有人"]), list(there.numbers), list(there.coded))
-    return union([there, strangers])
+    return log.informed(union([there, strangers]), bundle.program.attributes)
 
 
 def same(one, other):
@@ -230,6 +230,7 @@ def test_on_a_simulated_shop_every_tag_is_given_to_some_and_every_layer_has_its_
     bundle = load(workspace.bundles / "1", small.make_bundle(workspace, "1"))
     log = EventLog(workspace)
     histories = union([log.read(bucket, bundle.program.fields, bundle.program.texts) for bucket in log.buckets()])
+    histories = log.informed(histories, bundle.program.attributes)
     scored = score(bundle, tags, histories, log.last_ts + 1)
     assert scored.unassigned == {}
     found = {block.tag.name: {block.values[code] for code in np.unique(block.code)} for block in scored.tags.blocks}
