@@ -41,7 +41,7 @@ def join_given(columns: Sequence[pa.Array | pa.ChunkedArray], mark: str) -> pa.A
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """A column as one array."""
-    if isinstance(column, pa.ChunkedArray):
+    if isinstance(column, pa.ChunkedArray) and column.num_chunks != 1:
         if pa.types.is_dictionary(column.type):
             column = column.unify_dictionaries()
         column = column.combine_chunks()

@@ -140,10 +140,7 @@ class DelimitedFile:
         if len(blank):
             kept = ~np.isin(lines, blank)
             table, lines = table.filter(pa.array(kept)), lines[kept]
-        mark = self.delimiter.encode()
-        blanks = [blank for blank in (b" ", b"\t") if blank != mark and blank in block]
-        edges = [edge for b in blanks for edge in (mark + b, b + mark, b + b"\n", b"\n" + b)]
-        if any(edge in block for edge in edges):
+        if any(_at_an_edge(block, blank, self.delimiter) for blank in " \t" if blank != self.delimiter):
             table = pa.table({name: _trimmed(table[name]) for name in table.column_names})
         return table, lines, broken
 
@@ -223,6 +220,16 @@ def _blank(block: bytes, lines: np.ndarray) -> np.ndarray:
         return lines[:0]
     ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
     return lines[np.flatnonzero(np.diff(ends, prepend=-1) == 1)]
+
+
+def _at_an_edge(block: bytes, blank: str, delimiter: str) -> bool:
+    """Does a blank stand beside a delimiter, or begin or end a line, where it is no part of a field?"""
+    if blank.encode() in (block[:1], block[-1:]):
+        return True
+    letters = np.frombuffer(block, np.uint8)
+    places = np.flatnonzero(letters == ord(blank))
+    beside = np.concatenate([letters[places - 1], letters[places + 1]])
+    return bool(((beside == ord(delimiter)) | (beside == ord("\n"))).any())
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
