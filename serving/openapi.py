@@ -37,7 +37,7 @@ ERROR: Final = {"error": {"code": "bad_input", "message": "user_ids is missing; 
 REFUSALS: Final = {
     "400": "The request is wrong: `bad_input`; `field` names what, `index` the place in a list.",
     "408": "The body did not come in time: `timeout`.",
-    "409": "Not ready, damaged or busy: `not_ready`, `damaged`, `busy`.",
+    "409": "Not ready, damaged or busy: `not_ready`, `damaged`, `bad_function` (a Python function of the shop's), `busy`.",
     "413": "Beyond a limit: `too_large`.",
     "415": "Not JSON: `unsupported_media_type`.",
     "421": "Called by a name that is not the service's: `unknown_host`.",
