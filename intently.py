@@ -467,6 +467,44 @@ def listed(text: str | None, option: str) -> list[str] | None:
     return names
 
 
+@verb(
+    features_group,
+    name="report",
+    examples="intently features report --out report.html\n"
+    "intently features report --out report.html --as-of 2025-12-01 --against 2025-09-01 --features 'purchase_*'\n"
+    "intently features report --out report.html --model champion --lang zh",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="HTML file to write; it needs no network.")
+@click.option("--as-of", help=f"{AS_OF} Default: the log's last instant.")
+@click.option("--against", help="The time compared with. Default: 28 days before.")
+@click.option("--features", "names", help="Comma-separated names or patterns; default: all.")
+@click.option("--model", metavar="champion|VERSION", help="With the importance that features have in this model.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the page.")
+def features_report(
+    workspace: Workspace,
+    out: Path,
+    as_of: str | None,
+    against: str | None,
+    names: str | None,
+    model: str | None,
+    lang: str,
+) -> Shown:
+    """Coverage, distribution, drift, redundancy and importance of the features, as one page."""
+    from training.feature_report import report as run
+    from training.show import show_feature_report
+
+    result = run(
+        drained(workspace),
+        out,
+        as_of=instant(workspace, as_of) if as_of else None,
+        against=instant(workspace, against) if against else None,
+        names=listed(names, "--features"),
+        model=model,
+        language=lang,
+    )
+    return result, show_feature_report
+
+
 @verb(examples="intently demo\nintently demo --data complete-journey")
 @click.option(
     "--data",

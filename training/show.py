@@ -91,3 +91,20 @@ def show_entities(result: dict[str, Any]) -> None:
         console.print(table)
     for note in result["notes"]:
         console.print(f"[dim]· {note}[/]", soft_wrap=True)
+
+
+def show_feature_report(result: dict[str, Any]) -> None:
+    """What was looked at, what deserves a look, and where the page is."""
+    console = Console(highlight=False)
+    people = result["people"]
+    sampled = "" if people["sampled"] == people["of"] else f" (a sample of {people['sampled']:,})"
+    console.print(
+        f"{len(result['features']):,} features of {people['of']:,} people{sampled}, as of {result['as_of']}, "
+        f"against {result['against']}",
+        soft_wrap=True,
+    )
+    for flag, names in result["summary"].items():
+        if names:
+            more = f" + {len(names) - 5:,}" if len(names) > 5 else ""
+            console.print(f"  [bold]{flag:<9}[/] {len(names):>4}  [dim]{', '.join(names[:5])}{more}[/]", soft_wrap=True)
+    console.print(f"Open [bold]{result['path']}[/] in a browser.", soft_wrap=True)
