@@ -29,10 +29,14 @@ class Rows:
     Attributes:
         values: (r, k) float32; NaN is missing, a categorical column holds codes.
         labels: (r,) int64 class, from 0.
+        weight: (r,) float64, how many rows each stands for; None for one.
+        offset: (r,) float64 raw score that the trees begin from, and which is no part of the model's text; None for none.
     """
 
     values: np.ndarray
     labels: np.ndarray
+    weight: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ def fit(
         return lightgbm.Dataset(
             train.values[rows],
             train.labels[rows].astype(np.float32),
+            weight=None if train.weight is None else train.weight[rows],
+            init_score=None if train.offset is None else train.offset[rows],
             reference=reference,
             feature_name=list(names),
             categorical_feature=list(categorical),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from features.catalogue import Catalogue
 from features.log import EventLog
 from features.workspace import Facts
+from models.model import Model
 from models.scorer import TargetModel
 from models.spec import Spec
 from models.targets import Target
@@ -18,6 +19,7 @@ from . import baselines
 from .calibrate import Choice, choose
 from .dataset import Part, build, lots
 from .fit import Fitted, Rows, fit
+from .mend import Mending
 from .metrics import Measure, difference, evaluate
 from .resample import Resamples, draw
 from .split import Split, end_of_log, split, start_of_log
@@ -82,15 +84,15 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained target with its figures."""
+    """A trained target with its figures; `further` ones are those that only some kinds of target have."""
 
     spec: Spec
     split: Split
     rows: dict[str, int]
     counts: dict[str, dict[str, int]]
     fitted: Fitted
-    choice: Choice
-    model: TargetModel
+    choice: Choice | Mending
+    model: Model
     families: tuple[str, ...]
     test: Test
     metrics: dict[str, Measure]
@@ -98,6 +100,7 @@ class Learned:
     differences: dict[str, Measure]
     notes: tuple[str, ...]
     seconds: dict[str, float]
+    further: dict[str, Measure] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The target's part of what `intently train` prints."""
@@ -118,6 +121,7 @@ class Learned:
             "rounds": self.fitted.rounds,
             "n_features": len(self.model.names),
             "notes": list(self.notes),
+            **({"further": self.further} if self.further else {}),
         }
 
 

@@ -92,7 +92,7 @@ def child(registry: Registry, one: Learned, parent: str, data: tuple[str, str, s
         params = {
             "horizon_days": target.horizon / 86_400_000_000,
             "classes": ", ".join(one.test.classes),
-            "calibration": one.choice.calibrator.method,
+            "calibration": one.model.method,
             "rounds": one.fitted.rounds,
             "n_features": len(one.model.names),
             "spec": one.spec.digest[:12],
@@ -151,7 +151,7 @@ def metrics_of(one: Learned) -> dict[str, float]:
     for name, figures in one.baselines.items():
         found |= {f"{name}.{key}": value for key, value in values_of(figures).items()}
         found |= flat(f"minus_{name}.", {"log_loss": one.differences[name]})
-    return found
+    return found | flat("", one.further)
 
 
 def flat(head: str, measures: Mapping[str, Measure]) -> dict[str, float]:

@@ -9,7 +9,8 @@ The training part's own tail ends the growing of trees: they are grown on the cu
 the tail gains no more, and then once more, for so many rounds, on the whole training part.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -50,6 +51,45 @@ class Split:
             for name, cutoffs in parts.items()
             if cutoffs
         }
+
+
+def followed(
+    wanted: SplitSpec, edges: Sequence[int], start: int, end: int, timezone: str
+) -> tuple[Split, tuple[int, ...]]:
+    """The cutoffs of a hazard, and the edges (days) of the buckets that the log can show and test.
+
+    Rows are followed until the next part's first cutoff, the test's until the log's end, and teach the buckets that are over
+    by then. So a part need not end a horizon before the next: the training part goes on to a bucket before calibration, the
+    test part to a bucket before the log's end. Enough must be followed to the last edge to train and to test on; a log too
+    short for that has fewer buckets.
+
+    Raises:
+        TooLittleDataError: Not even two buckets.
+    """
+    first = edges[0] * DAY
+    for n in range(len(edges), 1, -1):
+        reach = edges[n - 1] * DAY
+        try:
+            made = split(replace(wanted, gap=min(wanted.gap, reach)), reach, start, end, timezone)
+        except TooLittleDataError:
+            continue
+        if made.calibrate[0] - made.train[0] < reach:
+            continue
+        more = midnights(made.train[0], made.calibrate[0] - first, wanted.every, timezone)
+        later = midnights(made.test[0], end - first, wanted.every, timezone)
+        train = (*made.train, *(cutoff for cutoff in more if cutoff > made.train[-1]))
+        test = (*made.test, *(cutoff for cutoff in later if cutoff > made.test[-1]))
+        notes = made.notes
+        if n < len(edges):
+            notes = (
+                *notes,
+                f"The log is too short to see {edges[-1]} days ahead and test it: buckets end at {edges[n - 1]}.",
+            )
+        return replace(made, train=train, test=test, notes=notes), tuple(edges[:n])
+    raise TooLittleDataError(
+        f"The log covers {max(0, end - start) / DAY:.1f} days, too few to follow anybody through {edges[1]} days in training, "
+        "calibration and test each. Ingest a longer log."
+    )
 
 
 def end_of_log(last_ts: int) -> int:

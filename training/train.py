@@ -15,9 +15,11 @@ from features.workspace import Workspace
 from models.cutpoints import ensure
 from models.spec import Spec, default_specs, load_specs
 
+from . import hazard
 from .learn import Learned, Shop, learn, span_of
 from .record import record
 from .registry import connect
+from .timing import beside
 from .truth import check, compare
 
 
@@ -92,10 +94,10 @@ def learn_all(shop: Shop, specs: Sequence[Spec]) -> tuple[list[Learned], dict[st
     learned, errors = [], {}
     for spec in specs:
         try:
-            learned.append(learn(shop, spec))
+            learned.append((hazard.learn if spec.target.kind == "hazard" else learn)(shop, spec))
         except UserError as error:
             errors[spec.name] = error
-    return learned, errors
+    return beside(learned, shop.seed), errors
 
 
 def against(one: Learned, truth: Path) -> dict[str, Any] | None:
