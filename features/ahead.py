@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -17,7 +17,7 @@ TICK: Final = 0.1
 """Seconds after which a waiting thread looks whether anybody still wants its items."""
 
 
-def ahead(items: Iterable[T], n: int = 1) -> Iterator[T]:
+def ahead(items: Iterable[T], n: int = 1) -> Generator[T]:
     """The items, in order, made in a thread of their own while the last ones are worked at.
 
     Args:
@@ -73,7 +73,7 @@ def abreast(n_events: int) -> int:
     return max(1, min(AT_A_TIME // max(1, n_events), os.cpu_count() or 1, 4))
 
 
-def side_by_side(function: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:
+def side_by_side(function: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Generator[R]:
     """`function` of every item, in order, some at a time: at most `workers` results are being made or wait.
 
     Where one fails, or this is closed early, those that were begun are ended before that is told.

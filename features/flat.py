@@ -91,13 +91,14 @@ def kinds(part: Part) -> dict[str, int]:
     return found
 
 
-def last_arrival(part: Part) -> int | None:
-    """The latest arrival told in a part: from its footer, or read from a file of another program; None where none is told."""
-    note = delta.note_of(part.path)
-    found: int | None = (
+def last_arrival(parts: Sequence[Part]) -> int | None:
+    """The latest arrival told in parts: from their footers, or read from files of other programs; None where none is told."""
+    notes = [(part, delta.note_of(part.path)) for part in parts]
+    told = [
         note["arrived"] if "arrived" in note else pc.max(read(part, ["arrived_at"])["arrived_at"]).as_py()
-    )
-    return found
+        for part, note in notes
+    ]
+    return max((arrival for arrival in told if arrival is not None), default=None)
 
 
 def span(part: Part) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -77,15 +78,16 @@ class Flow:
             context, refused = self._begin(found)
             fields = self.fields.get(found.mapping.name, CONTENT)
             numbering = Numbering()
-            for chunk in ahead(found.source.chunks):
-                rows, faults = adapt_events(chunk, context)
-                self.read += len(rows) + len(chunk.broken)
-                if faults.found or chunk.broken:
-                    refused.add(chunk, faults)
-                    rows = rows.filter(pa.array(~faults.bad))
-                self.good += len(rows)
-                if len(rows):
-                    yield self._ready(rows.combine_chunks(), found.mapping.name, fields, numbering, items)
+            with closing(ahead(found.source.chunks)) as chunks:
+                for chunk in chunks:
+                    rows, faults = adapt_events(chunk, context)
+                    self.read += len(rows) + len(chunk.broken)
+                    if faults.found or chunk.broken:
+                        refused.add(chunk, faults)
+                        rows = rows.filter(pa.array(~faults.bad))
+                    self.good += len(rows)
+                    if len(rows):
+                        yield self._ready(rows.combine_chunks(), found.mapping.name, fields, numbering, items)
             self.quarantined += refused.counts
             self.notes += found.source.notes
         if self.good == 0:

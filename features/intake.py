@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import attributes as tables
+from . import flat
 from .arrivals import stamp_of
 from .attributes import check_name
 from .columns import Money
@@ -117,7 +118,7 @@ def _ingest(
         fields=_fields(workspace, files),
         folder=None if dry_run else workspace.quarantine,
         begins=datetime.fromtimestamp(now / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ"),
-        stamp=stamp_of(log.last_arrival, now, notes) if log.exists else None,
+        stamp=stamp_of(flat.last_arrival(log.events.parts), now, notes) if log.exists else None,
         notes=notes,
     )
     try:

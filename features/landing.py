@@ -1,17 +1,20 @@
 """Rows on their way into the log: put aside by bucket, told from those that are there, written bucket by bucket."""
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from . import compact, flat
 from .ahead import abreast, ahead, side_by_side
 from .arrivals import ROWS, coded, completed, sorted_rows, with_keys
 from .delta import Part, Snapshot
+from .events import ACTS
 from .fresh import Appended, Fresh, fresh
 from .hashing import bucket_of
 from .progress import progress, track
@@ -40,6 +43,19 @@ class Landing:
     parts: list[Part] = field(default_factory=list)
     histories: list[Part] = field(default_factory=list)
     replaced: list[Part] = field(default_factory=list)
+
+    def recorded(self, batch: pa.Table) -> pa.Table:
+        """The batch; where it holds acts, their kinds are among the workspace's from now on."""
+        if "kind" in batch.column_names and not set(ACTS).isdisjoint(pc.unique(batch["kind"]).to_pylist()):
+            self.workspace.add_acts()
+        return batch
+
+    def sift(
+        self, batches: Iterable[pa.Table], arrived_at: int | None, spill: Spill, total: int | None
+    ) -> Generator[Appended]:
+        """Land them all, bucket by bucket."""
+        batches = map(self.recorded, batches)
+        return sift(batches, self.workspace.facts, arrived_at, spill, self.events, self.land, total)
 
     def land(self, bucket: int, news: Fresh) -> Appended:
         """Write a bucket's new rows; threads may land several buckets."""
@@ -80,8 +96,8 @@ def sift(
         InputError: A chunk is no table of events.
     """
     plain: tuple[str, ...] | None = None
-    with progress("Sorting events", total) as advance:
-        for batch in ahead(batches):
+    with progress("Sorting events", total) as advance, closing(ahead(batches)) as coming:
+        for batch in coming:
             rows = completed(batch, facts.kinds, arrived_at)
             if plain is None:  # texts that seldom repeat are no dictionaries, unless they come so
                 plain = ("event_id", *(n for n in ("text", "properties") if not pt.is_dictionary(rows[n].type)))
@@ -96,4 +112,5 @@ def sift(
         return each(bucket, fresh(with_keys(spill.take(bucket)), flat.keys(parts), partial(flat.rows_at, parts)))
 
     workers = abreast(spill.n_rows // max(1, len(buckets)))
-    yield from track("Writing events", side_by_side(work, buckets, workers), len(buckets))
+    with closing(side_by_side(work, buckets, workers)) as done:
+        yield from track("Writing events", done, len(buckets))

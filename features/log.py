@@ -7,6 +7,7 @@ does meanwhile. Readers never wait. Writers hold `workspace.writing(...)`.
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,10 @@ from .compact import Compacted
 from .concern import Concern
 from .delta import Snapshot
 from .errors import NotReadyError
-from .events import ACTS
 from .fresh import Appended
 from .hashing import bucket_of
 from .histories import Histories
-from .landing import Landing, sift
+from .landing import Landing
 from .schema import EVENTS
 from .spill import Spill
 from .standing import Asked, Cover
@@ -40,6 +40,7 @@ class EventLog:
         self._histories: Snapshot | None = None
         self._tables: dict[str, Snapshot] = {}
         self._concern: Concern | None = None
+        self._lock = Lock()
 
     def refresh(self) -> "EventLog":
         """Take a new snapshot."""
@@ -90,12 +91,6 @@ class EventLog:
         """Largest `ts` in the log; the log's last instant, as a clock, is one microsecond later."""
         return max(last for _, last in self._spans())
 
-    @property
-    def last_arrival(self) -> int | None:
-        """The latest arrival told in the log; None where none is."""
-        told = (flat.last_arrival(part) for part in self.events.parts)
-        return max((arrival for arrival in told if arrival is not None), default=None)
-
     def _spans(self) -> list[tuple[int, int]]:
         """Smallest and largest `ts` of every file.
 
@@ -137,14 +132,11 @@ class EventLog:
         """
         self.refresh()
         appended = Appended()
-        batches = map(self._recorded, batches)
         landing = Landing(self.workspace, self.events, derive=histories and not self.exists)
         try:
             with (
                 Spill(self.workspace.events.parent) as spill,
-                closing(
-                    sift(batches, self.workspace.facts, arrived_at, spill, self.events, landing.land, total)
-                ) as news,
+                closing(landing.sift(batches, arrived_at, spill, total)) as news,
             ):
                 for one in news:
                     appended += one
@@ -164,12 +156,6 @@ class EventLog:
         if histories and self.due:
             self.compact()
         return appended
-
-    def _recorded(self, batch: pa.Table) -> pa.Table:
-        """The batch; where it holds acts, their kinds are among the workspace's from now on."""
-        if "kind" in batch.column_names and not set(ACTS).isdisjoint(pc.unique(batch["kind"]).to_pylist()):
-            self.workspace.add_acts()
-        return batch
 
     def flat(self, bucket: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The events as they are, of one bucket or of all; sorted within an append's bucket only."""
@@ -230,9 +216,10 @@ class EventLog:
     @property
     def concern(self) -> Concern:
         """The acts in the log, and whom they concern."""
-        if self._concern is None:
-            self._concern = Concern(self.workspace, self.events.parts, self._of_users)
-        return self._concern
+        with self._lock:  # several threads read buckets
+            if self._concern is None:
+                self._concern = Concern(self.workspace, self.events.parts, self._of_users)
+            return self._concern
 
     def _of_users(self, users: Sequence[str], asked: Asked) -> Histories:
         facts = self.workspace.facts
