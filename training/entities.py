@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features import catalogue
+from features import catalogue, views
 from features.catalogue import Catalogue
 from features.compute import CELLS, schema_of
 from features.entities import Entities, read_entities
@@ -178,8 +178,10 @@ def people(log: EventLog, asked: Asked, entities: Entities) -> Iterator[tuple[np
     starts = np.flatnonzero(np.diff(bucket[order], prepend=-1))
     for rows in track("Computing features", np.split(order, starts[1:]) if len(order) else []):
         ids = entities.users.take(pa.array(rows)).dictionary_encode()
-        histories = log.read_users(ids.dictionary, asked.fields, asked.back.texts)
-        yield rows, log.informed(histories, asked.back.attributes), ids.indices.to_numpy().astype(np.int64)
+        histories = log.informed(log.read_users(ids.dictionary, asked.fields, asked.back.texts), asked.back.attributes)
+        if asked.targets:  # rows to learn from: the stricter of the cutoff's consent and today's
+            histories = views.strict(histories)
+        yield rows, histories, ids.indices.to_numpy().astype(np.int64)
 
 
 def targets_of(workspace: Workspace, log: EventLog, names: list[str] | None) -> tuple[list[Target], list[str]]:
