@@ -62,7 +62,7 @@ def nowhere(tmp_path):
 def test_all_of_one_feature(nowhere):
     assert described(nowhere, "purchase_value_30d") == {
         "name": "purchase_value_30d",
-        "family": "value",
+        "family": "spend",
         "unit": "currency",
         "type": "number",
         "window": "30d",
@@ -112,7 +112,7 @@ def test_listing_takes_patterns_and_a_family(nowhere):
     assert set(found["features"][0]) == {"name", "family", "unit", "type", "window", "title", "file"}
     whole = listing(nowhere, [], None)
     assert sum(whole["families"].values()) == len(whole["features"]) > 200
-    assert {row["family"] for row in listing(nowhere, ["cart_*"], "value")["features"]} == {"value"}
+    assert {row["family"] for row in listing(nowhere, ["cart_*"], "spend")["features"]} == {"spend"}
 
 
 def test_unknown_names_get_the_nearest_and_no_wall_of_names(nowhere):

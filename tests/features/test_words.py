@@ -51,7 +51,8 @@ def test_every_feature_of_the_catalogue_is_put_in_words(language):
     assert all("{" not in text and "  " not in text for text in texts.values())
     assert len(set(texts.values())) == len(texts), "two features that ask different things read alike"
     if language == "en":
-        assert all(text.isascii() for text in texts.values())
+        asked = {name: repr(CATALOGUE[name].feature) for name in texts}  # what it compares with may be Chinese
+        assert all(text.isascii() or not asked[name].isascii() for name, text in texts.items())
 
 
 @pytest.mark.parametrize(
