@@ -1,7 +1,7 @@
 """`intently features compute --entities`: any rows (user, cutoff), with what was known then and, of targets, what came next.
 
 The rows that another learner can be tried on: they have the same questions, cohorts and labels that training asks, from the
-same programs, whatever order they come in.
+same programs, whatever order they come in, and under the same consent: with targets, the stricter of the cutoff's and today's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,7 +97,8 @@ class Asked:
             for target in self.targets:
                 over = cutoff + target.horizon <= self.end
                 label = pa.array(target.labels(came), mask=~over)
-                cells = (pa.array(target.classes).take(label), target.eligible(known), np.full(len(cutoff), WEIGHT))
+                cohort = target.eligible(known) & views.own(histories, person, cutoff)
+                cells = (pa.array(target.classes).take(label), cohort, np.full(len(cutoff), WEIGHT))
                 columns |= {field.name: cell for field, cell in zip(_fields(target), cells, strict=True)}
         return columns
 
@@ -179,9 +180,7 @@ def people(log: EventLog, asked: Asked, entities: Entities) -> Iterator[tuple[np
     for rows in track("Computing features", np.split(order, starts[1:]) if len(order) else []):
         ids = entities.users.take(pa.array(rows)).dictionary_encode()
         histories = log.informed(log.read_users(ids.dictionary, asked.fields, asked.back.texts), asked.back.attributes)
-        if asked.targets:  # rows to learn from: the stricter of the cutoff's consent and today's
-            histories = views.strict(histories)
-        yield rows, histories, ids.indices.to_numpy().astype(np.int64)
+        yield rows, views.strict(histories) if asked.targets else histories, ids.indices.to_numpy().astype(np.int64)
 
 
 def targets_of(workspace: Workspace, log: EventLog, names: list[str] | None) -> tuple[list[Target], list[str]]:

@@ -1,13 +1,19 @@
 """Rows that somebody asks for: they equal what training learns from, and what `features compute --as-of` writes, to the bit."""
 
+import re
+import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_limits
 
+import intently
 from features import catalogue
 from features.compute import compute_file
 from features.errors import InputError, NotReadyError, SpecError, TooLittleDataError
@@ -21,6 +27,8 @@ from training.dataset import build
 from training.entities import compute_entities
 from training.learn import span_of
 from training.split import PARTS, end_of_log, split
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +80,7 @@ def test_rows_of_a_training_come_out_as_training_reads_them(home, tmp_path, name
     assert found[f"label_{name}"].to_pylist() == [target.classes[label] for label in labels]
     assert set(found[f"cohort_{name}"].to_pylist()) == {True}
     assert set(found[f"weight_{name}"].to_pylist()) == {1.0}
-    values = np.concatenate([data.parts[part].values for part in PARTS])
+    values = np.concatenate([data.parts[part].values for part in PARTS])  # noqa: PD011 - of a dataclass
     for place, column in enumerate(data.names):
         own = found[column]
         if column in data.vocabularies:
@@ -171,18 +179,47 @@ def test_targets_that_a_log_cannot_show_are_left_out_or_refused_by_name(tmp_path
         compute_entities(home, rows, ["view_age"], ["churn_30d"], tmp_path / "f.parquet")
 
 
-def test_another_learner_trains_on_the_rows(home, tmp_path):
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import roc_auc_score
-
+def test_another_learner_trains_on_the_rows(home, tmp_path, monkeypatch):
+    """The example of the documentation, as it stands there."""
+    text = (ROOT / "docs" / "another-learner.md").read_text()
+    rows, learner = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (command,) = re.findall(r"^intently (features compute .*)$", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
     log = EventLog(home)
     users = pc.unique(log.flat(columns=["user_id"])["user_id"].cast(pa.string()))
-    cutoffs = [log.last_ts - days * DAY for days in (100, 70, 35)]
-    rows = asked(tmp_path / "rows.parquet", pa.concat_arrays([users] * 3), np.repeat(cutoffs, len(users)))
-    compute_entities(home, rows, ["purchase_*"], ["churn_30d"], tmp_path / "f.parquet")
-    frame = read(tmp_path / "f.parquet").to_pandas().query("cohort_churn_30d and label_churn_30d.notna()")
-    X = frame.drop(columns=["user_id", "cutoff", *frame.filter(regex="^(label|cohort|weight)_")])
-    y = frame["label_churn_30d"] == "churned"
-    before = frame["cutoff"] < frame["cutoff"].max()
-    model = HistGradientBoostingClassifier(max_iter=40).fit(X[before], y[before], frame["weight_churn_30d"][before])
-    assert roc_auc_score(y[~before], model.predict_proba(X[~before])[:, 1]) > 0.6
+    pq.write_table(pa.table({"user_id": users}), "users.parquet")
+    end = pd.Timestamp(log.last_ts, unit="us", tz="UTC")
+    exec(rows.replace("2025-12-01", f"{end:%Y-%m-%d}"), space := {})
+    assert intently.main(["--home", str(home.home), *shlex.split(command)]) == 0
+    with threadpool_limits(1):  # scikit-learn's threads spin where the machine is busy
+        exec(learner, space)
+    assert space["auc"] > 0.6
+
+
+def test_targets_see_the_stricter_consent_and_joined_ids_are_in_no_cohort_twice(tmp_path):
+    home = Workspace.at(tmp_path / "home", {})
+    home.fix(Facts(buckets=2))
+    t = 1_750_000_000_000_000
+    events = [("a", 0, "purchase", None), ("b", 0, "purchase", None), ("c", 0, "purchase", None), ("d", 0, "purchase", None),
+              ("a", 20, "withdraw", None), ("c", 5, "alias", "d"), ("b", 60, "view", None)]  # fmt: skip
+    table = pa.table(
+        {
+            "user_id": [user for user, *_ in events],
+            "ts": [t + day * DAY for _, day, *_ in events],
+            "kind": [kind for *_, kind, _ in events],
+            "item": pa.array([item for *_, item in events], pa.string()),
+            "event_id": [str(n) for n in range(len(events))],
+            "source": [""] * len(events),
+        }
+    )
+    with home.writing("test"):
+        EventLog(home).append([table], arrived_at=None)
+    users = ["a", "b", "c", "d"]
+    rows = asked(tmp_path / "rows.parquet", users, [t + 10 * DAY] * 4)
+    compute_entities(home, rows, ["purchase_count_30d"], None, tmp_path / "plain.parquet")
+    assert read(tmp_path / "plain.parquet")["purchase_count_30d"].to_pylist() == [1.0, 1.0, 2.0, 2.0]
+    compute_entities(home, rows, ["purchase_count_30d"], ["churn_30d"], tmp_path / "f.parquet")
+    found = read(tmp_path / "f.parquet")
+    assert found["purchase_count_30d"].to_pylist() == [0.0, 1.0, 2.0, 2.0]
+    assert found["cohort_churn_30d"].to_pylist() == [False, True, True, False]
+    assert found["label_churn_30d"].to_pylist() == ["churned"] * 4
