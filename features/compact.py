@@ -1,8 +1,8 @@
 """The derived `histories` table: what it covers, and how it is brought up to date from `events`.
 
-`intently compact` does it, and so does an ingest where 50,000 events, or 1 % of the log if that is more, stand outside; a
-first load has its histories made beside its events. Reading needs neither: events outside are merged into what is read, only
-more slowly. It may be interrupted or killed at any moment: events and histories change by one commit each, of finished files;
+`intently compact` brings histories up to date, and so does an ingest where 50,000 events, or 1 % of the log if that is more,
+stand outside; a first load has its histories made beside its events. Reading does not need it: events outside are merged into
+what is read, only more slowly. A compaction may be interrupted or killed at any moment: events and histories change by one commit each, of finished files;
 what is read is the same before, between and after; and what a killed run had finished the next one takes over.
 
 Each file of `histories` holds one bucket and says in its footer which files of `events` it was made from: what it holds
