@@ -4,7 +4,7 @@ import tomllib
 from itertools import groupby
 from pathlib import Path
 
-from features import adapters, arrivals, compact, formats, mapping_file, paths
+from features import acts, adapters, arrivals, compact, formats, mapping_file, paths
 from features.catalogue import load
 from features.validate import RULES
 from models.tag import Value
@@ -90,7 +90,11 @@ def intake_page() -> str:
         "```",
         "",
     ]
-    for title, module in (("When an event arrives", arrivals), ("Compaction", compact)):
+    for title, module in (
+        ("When an event arrives", arrivals),
+        ("Who people are, and what they allow", acts),
+        ("Compaction", compact),
+    ):
         _, _, words = str(module.__doc__).partition("\n\n")
         lines += [f"## {title}", "", words.strip(), ""]
     lines += ["## Rules", "", "| rule | a row is put aside for |", "|---|---|"]

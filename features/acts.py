@@ -1,7 +1,9 @@
 """Acts: events by which people say who they are and what they allow, told apart from what they did.
 
-`consent` and `withdraw` (item: the purpose; null is profiling), `alias` and `unalias` (item: the other id). They come, arrive,
-repeat and are kept like any event, and no question counts them: `views.py` says what is seen because of them.
+`consent` and `withdraw` (`item`: the purpose; none is profiling), `alias` and `unalias` (`item`: the other id) come, arrive, repeat
+and are kept like any event, and no question counts them. From the moment they are known, linked ids are one person, under the
+smallest of them; while consent is withdrawn nothing is seen of the person, and never what was done without it.
+`[consent] profiling = "required"` in `intently.toml` asks for consent before anything is seen; the default is `"assumed"`.
 """
 
 from collections.abc import Sequence

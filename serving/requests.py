@@ -110,7 +110,14 @@ class StatelessEvent(Strict):
     event_id: Id | None = None
     user_id: Id
     ts: Instant
-    kind: Annotated[str, AfterValidator(_kind)]
+    kind: Annotated[
+        str,
+        AfterValidator(_kind),
+        Field(
+            description="One of the workspace's, or an act: `consent` and `withdraw` (`item`: the purpose, by default profiling), "
+            "`alias` and `unalias` (`item`: the other id of the same person)."
+        ),
+    ]
     item: Text | None = Field(None, max_length=LONGEST["item"])
     category: Text | None = Field(None, max_length=LONGEST["category"], description="Path, '/' between levels.")
     channel: Text | None = Field(None, max_length=LONGEST["channel"])

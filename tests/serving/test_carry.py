@@ -18,6 +18,7 @@ from serving.clock import Clock
 from serving.drain import drain
 from serving.fill import fill, follow, open_journal, open_store
 from serving.past import from_log
+from serving.requests import ScoreRequest
 from serving.store import SLACK
 from tests.features.logs import events_in
 from tests.features.test_trim import carried, folded
@@ -232,6 +233,25 @@ def test_either_id_answers_for_the_person_from_the_moment_known(shop_copy):
     one, two = told("u1", "u2")
     assert one != two
     assert two[0]
+    answers.close()
+
+
+def test_acts_among_events_that_are_scored_count(shop_copy):
+    answers = Answers(shop_copy, LOG)
+
+    def known(*events):
+        body = {"events": [{**one, "event_id": f"s{n}"} for n, one in enumerate(events)]}
+        found = answers.score(ScoreRequest.model_validate(body, context=answers.frame()))
+        return {user["user_id"]: user["known"] for user in found["users"]}
+
+    view, other = event("", START, user="a"), event("", START, user="b")
+    withdraw = {**event("", START + DAY, user="a", kind="withdraw"), "item": "profiling"}
+    link = {**event("", START + 2 * DAY, user="b", kind="alias"), "item": "a"}
+    assert known(view, other) == {"a": True, "b": True}
+    assert known(view, other, withdraw) == {"a": False, "b": True}
+    assert known(view, other, withdraw, link) == {"a": False, "b": False}
+    assert known(other, {**link, "item": "nobody"}) == {"b": True}
+    assert shop_copy.facts.own_kinds == ()  # nothing was kept
     answers.close()
 
 

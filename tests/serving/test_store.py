@@ -167,7 +167,19 @@ def test_a_file_that_is_no_store_is_refused(workspace):
         open_store(workspace)
 
 
-def test_a_store_of_another_format_is_refused(workspace):
+def test_a_store_of_an_older_format_is_made_anew(workspace):
+    fill(workspace, LOG)
+    with sqlite3.connect(workspace.profiles) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = open_store(workspace)
+    assert store.standing().log_version == -1
+    store.close()
+    assert fill(workspace, LOG) == 4
+    assert stored(workspace) == flatten(EventLog(workspace).read_users(users_of()))
+
+
+def test_a_store_of_a_later_format_is_refused(workspace):
     fill(workspace, LOG)
     with sqlite3.connect(workspace.profiles) as connection:
         connection.execute("PRAGMA user_version = 99")
