@@ -58,8 +58,9 @@ def read(program: Program, histories: Histories, person: np.ndarray, cutoff: np.
         *(person, cutoff, out),
     )
     longest = int((offsets[1:] - offsets[:-1]).max()) if n else 0
-    if histories.carry is not None:  # codes of what was carried may go beyond the number of events
-        longest = max([longest, *(int(np.diff(histories.coded[field].offsets).max()) for field in program.codes if n)])
+    if histories.carry is not None and n:  # codes of what was carried may go beyond the number of events
+        bounds = [histories.coded[field].offsets for field in program.codes]
+        longest = max([longest, *(int(at[1] if n == 1 else (at[1:] - at[:-1]).max()) for at in bounds)])
 
     def calendar(first: int, last: int) -> None:
         _calendar(program, offsets, ts, coded, first, last)

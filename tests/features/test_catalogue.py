@@ -1,11 +1,10 @@
-import dataclasses
 import json
 import re
 
 import pytest
 
 from features import catalogue
-from features.algebra import Window, is_forward
+from features.algebra import Ratio, Trend, is_forward, named, parts
 from features.catalogue import FAMILIES, Catalogue, load
 from features.errors import NotFoundError, SpecError
 from features.events import HOUR, KINDS
@@ -29,12 +28,10 @@ def ours():
 
 
 def question(feature):
-    """The feature without its windows."""
-    if isinstance(feature, Window):
-        return None
-    if dataclasses.is_dataclass(feature):
-        return (type(feature).__name__, *(question(getattr(feature, f.name)) for f in dataclasses.fields(feature)))
-    return feature
+    """Aggregate, field and kinds of a feature, or of the parts of a ratio or rate: neither windows nor statistics."""
+    if isinstance(feature, Ratio | Trend):
+        return (type(feature), *(question(part) for part in parts(feature)))
+    return (type(feature), getattr(feature, "field", None), named(feature))
 
 
 def test_it_asks_enough_distinct_questions_of_every_family(ours):
