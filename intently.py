@@ -223,6 +223,26 @@ def score(workspace: Workspace, as_of: str, out: Path | None) -> Shown:
     return run(drained(workspace), instant(workspace, as_of), out), show_facts
 
 
+@verb(examples="intently due --as-of 2025-12-31\nintently due --as-of 2025-12-31 --after 3 --after 30 --json")
+@click.option("--as-of", required=True, help=AS_OF)
+@click.option(
+    "--after",
+    multiple=True,
+    type=click.IntRange(0, 400),
+    default=(1, 7, 21),
+    show_default=True,
+    help="Days since the last purchase.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into; default HOME/scores.")
+def due(workspace: Workspace, as_of: str, after: tuple[int, ...], out: Path | None) -> Shown:
+    """List who bought 1, 7 or 21 days ago and not since, with when each will buy again (Parquet)."""
+    from features.show import show_facts
+    from serving.due import due as run
+
+    result = run(drained(workspace), instant(workspace, as_of), after, out)
+    return result, lambda found: show_facts({**found, **found["due"], "due": None})
+
+
 @verb(examples="intently lookup u1 u2\nintently lookup u1 --as-of 2025-12-31 --explain --json")
 @click.argument("users", nargs=-1, required=True)
 @click.option("--as-of", help=f"{AS_OF} Default: the clock.")

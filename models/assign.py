@@ -1,6 +1,6 @@
 """From a feature matrix and probabilities to tags: every rule and band over whole columns, no loop over persons."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ class Prediction:
         base_rates: (c,) shares of the classes in training.
         version: Of the model.
         readouts: Name to the places of the classes that it sums; each class by itself where None.
+        scores: From (r, c) probabilities to the score columns by name, where an answer is to show them.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Prediction:
     base_rates: np.ndarray
     version: str
     readouts: Mapping[str, tuple[int, ...]] | None = None
+    scores: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
 
     def places(self, label: str) -> tuple[int, ...]:
         """Places of the classes that a read-out sums."""
@@ -130,6 +132,7 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         classes=prediction.classes,
         base=base,
         base_source=f"base_rate:{prediction.version}/{prediction.target}",
+        scores={} if prediction.scores is None else prediction.scores(p),
     )
 
 

@@ -1,7 +1,7 @@
 """Assigned tags: columns, one block a tag, so that nothing loops over persons until an answer is written."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,7 @@ class Block:
             `base_source` is the source.
         base_source: `base_rate:<version>/<target>`.
         reasons: (r) lists of reasons, where asked.
+        scores: Further figures of a predicted tag by name, (r,) float64 each, NaN for null; a hazard's horizons and days.
     """
 
     tag: Tag
@@ -55,6 +56,7 @@ class Block:
     base: np.ndarray | None = None
     base_source: str = ""
     reasons: list[list[dict[str, Any]]] | None = None
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.person)

@@ -118,6 +118,10 @@ class Target:
             return self.recipe.scores(p)
         return [p[:, place] for place in ([1] if self.binary else range(p.shape[1]))]
 
+    def named_scores(self, p: np.ndarray) -> dict[str, np.ndarray]:
+        """`scores` by column."""
+        return dict(zip(self.columns, self.scores(p), strict=True))
+
     @property
     def cohort_column(self) -> str:
         """Name, among features, of the cohort's answer; catalogue names have no colon."""

@@ -1,7 +1,9 @@
 """The answer about some users: what `lookup` prints and `/v1/tags` sends, as plain data."""
 
+from math import isnan
 from typing import Any, Final
 
+from features.events import DAY
 from features.instants import to_iso
 
 from .score import Scored
@@ -49,6 +51,10 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
                 one["value_title"] = titles[value]
             if at_base:
                 one["note"] = BASE_RATE
+            if block.scores:
+                one["readouts"] = readouts(
+                    {name: column[row].item() for name, column in block.scores.items()}, scored.now
+                )
             if block.reasons is not None:
                 one["reasons"] = block.reasons[row]
             users[person]["tags"].append(one)
@@ -60,3 +66,14 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
         "users": users,
     }
     return found | ({"unassigned": scored.unassigned} if scored.unassigned else {})
+
+
+def readouts(scores: dict[str, float], now: int) -> dict[str, Any]:
+    """A hazard's figures: probabilities and days, NaN as null (days: later than the last bucket), and days as instants too."""
+    found: dict[str, Any] = {}
+    for name, value in scores.items():
+        found[name] = None if isnan(value) else value
+        if name.endswith("_days"):
+            at = None if isnan(value) else to_iso(now + round(value * DAY))
+            found[f"{name.removesuffix('_days')}_at"] = at
+    return found

@@ -188,6 +188,12 @@ _ANSWERS: Final[dict[str, Any]] = {
         {
             "value_title": _WORDS,
             "note": _WORDS,
+            "readouts": {
+                "type": "object",
+                "description": "Of a tag that says when: probability by horizon, and days and instants of the median and of"
+                " the 80 % interval; null is later than the last bucket.",
+                "additionalProperties": {"type": ["number", "string", "null"]},
+            },
             "reasons": {"type": "array", "items": {"type": "object"}},
         },
     ),

@@ -93,6 +93,7 @@ def score(
                 model.base_rates,
                 bundle.version,
                 model.target.readouts,
+                model.target.named_scores if model.target.kind == "hazard" else None,
             )
     frame = assign(paired, matrix, predictions, known, now, bundle.facts.timezone, only)
     if explain:

@@ -9,6 +9,11 @@ from .conftest import intently
 
 AS_OF = "2025-07-01T00:00:00Z"
 STAGES = ("idle", "browsing", "considering", "buying")
+TIMES = (
+    *(f"p_buy_{days}d" for days in (1, 3, 7, 14, 30, 60)),
+    *(f"next_order_{w}_days" for w in ("median", "low", "high")),
+)
+"""The hazard's columns; this shop's log is too short for 90 days."""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,9 @@ def predicted(answer):
         tags = {tag["name"]: tag for tag in user["tags"]}
         row = {f"p_stage_7d_{stage}": tags["stage"]["probabilities"][stage] for stage in STAGES}
         row["p_churn_30d"] = tags["churn_risk"]["probability"] if "churn_risk" in tags else np.nan
+        for column in TIMES:
+            value = tags["buying_soon"]["readouts"][column]
+            row[column] = np.nan if value is None else value
         rows[user["user_id"]] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -45,7 +53,7 @@ def bits(frame):
 
 def test_batch_lookup_and_service_are_bit_equal(shop, service, batch, users):
     scores, _ = batch
-    columns = [f"p_stage_7d_{stage}" for stage in STAGES] + ["p_churn_30d"]
+    columns = [f"p_stage_7d_{stage}" for stage in STAGES] + ["p_churn_30d", *TIMES]
     url, _ = service
     _, looked_up, _ = intently("lookup", *users, "--as-of", AS_OF, home=shop.home)
     served = (
@@ -81,6 +89,13 @@ def test_tags_of_batch_and_service_are_the_same_rows(service, batch, users):
         for row in rows.to_dict("records")
     }
     assert online == offline
+
+
+def test_horizons_are_in_order_for_everybody(batch):
+    scores, _ = batch
+    each = scores[list(TIMES[:6])].dropna()
+    assert len(each) > 900
+    assert (np.diff(each.to_numpy(), axis=1) >= 0).all()
 
 
 def test_stage_probabilities_sum_to_one(batch):

@@ -14,6 +14,7 @@ from features.workspace import Facts
 from models import bundle as bundles
 from models import golden
 from models.calibration import Calibrator
+from models.hazardmodel import PLACE, Correction, HazardModel, laid_out
 from models.scorer import TargetModel
 from models.spec import HERE, load_specs
 from models.targets import Churn, Stages, Target
@@ -99,9 +100,27 @@ USED = (
 )  # fmt: skip
 
 
+def hazard_of(target: Target, names: tuple, vocabularies: dict, values: np.ndarray, score: np.ndarray) -> HazardModel:
+    """A hazard that rises with the score, on every third row."""
+    n = len(target.recipe.edges)
+    z = (score[::3, None] - score.mean()) / score.std() - 2 + np.linspace(0, 0.5, n)
+    label = np.random.default_rng(5).random(z.shape) < 1 / (1 + np.exp(-z))
+    columns = (*names, PLACE)
+    data = lightgbm.Dataset(
+        laid_out(values[::3], n), label.ravel(), feature_name=list(columns), categorical_feature=list(vocabularies)
+    )
+    params = {"objective": "binary", "num_leaves": 15, "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1}
+    text = lightgbm.train(params, data, 25).model_to_string()
+    rates = np.full(n + 1, 1 / (n + 1))
+    shift = tuple(np.linspace(-0.1, 0.1, n).tolist())
+    return HazardModel(
+        target, names, vocabularies, text, np.linspace(-0.3, 0.2, n), Correction("intercepts", 0.9, shift), rates
+    )
+
+
 @pytest.fixture(scope="session")
 def parts() -> dict:
-    """What `bundle.write` takes: churn and stage on the real catalogue, trained on invented histories."""
+    """What `bundle.write` takes: churn, stage and a hazard on the real catalogue, trained on invented histories."""
     facts = Facts(timezone="Asia/Shanghai", own_kinds=("livestream",))
     whole = catalogue.load()
     specs = {spec.name: spec for spec in load_specs([HERE])}
@@ -127,6 +146,7 @@ def parts() -> dict:
         text = lightgbm.train(params, data, 25).model_to_string()
         rates = np.full(k, 1 / k)
         models[name] = TargetModel(specs[name].target, tuple(range(k)), names, vocabularies, text, calibrator, rates)
+    models["next_purchase"] = hazard_of(specs["next_purchase"].target, names, vocabularies, values, score)
     return {
         "facts": facts,
         "catalogue": whole,

@@ -12,9 +12,11 @@ from features.events import DAY
 from features.matrix import Matrix
 from models.assign import Prediction, assign, bounds, predicted
 from models.frozen import Cuts, Frozen
+from models.hazard import Hazard
 from models.tag import Reading, Value, Words
 from models.tagframe import SCHEMA
 from models.tags import OURS, load_tags
+from models.targets import Target
 
 NOW = 1_750_000_000_000_000
 CUTS = {
@@ -29,7 +31,12 @@ CUTS = {
     "loyal": {"repeat": (3.0,)},
 }
 STAGES = ("idle", "browsing", "considering", "buying")
-RATES = {"stage_7d": np.array([0.6, 0.2, 0.1, 0.1]), "churn_30d": np.array([0.6, 0.4])}
+RATES = {
+    "stage_7d": np.array([0.6, 0.2, 0.1, 0.1]),
+    "churn_30d": np.array([0.6, 0.4]),
+    "next_purchase": np.array([0.1, 0.1, 0.2, 0.6]),
+}
+NEXT = Target("next_purchase", 90 * DAY, Hazard(("purchase",), (7, 30, 90), (7, 30, 90)))
 
 
 def frozen_tags():
@@ -62,13 +69,23 @@ def invent(n, seed=0):
     matrix = Matrix(np.arange(n), np.full(n, NOW), names, values, texts)
     probabilities = {"stage_7d": rng.dirichlet([2, 1, 1, 1], n), "churn_30d": rng.dirichlet([2, 2], n)}
     probabilities["churn_30d"][rng.random(n) < 0.3] = np.nan
+    probabilities["next_purchase"] = rng.dirichlet([1, 1, 1, 3], n)
     return matrix, probabilities, rng.random(n) < 0.9
 
 
 def predictions_of(probabilities):
     stage = Prediction("stage_7d", STAGES, probabilities["stage_7d"], RATES["stage_7d"], "7")
     churn = Prediction("churn_30d", ("active", "churned"), probabilities["churn_30d"], RATES["churn_30d"], "7")
-    return {"stage": stage, "purchase_intent": stage, "churn_risk": churn}
+    coming = Prediction(
+        NEXT.name,
+        NEXT.classes,
+        probabilities["next_purchase"],
+        RATES["next_purchase"],
+        "7",
+        NEXT.readouts,
+        NEXT.named_scores,
+    )
+    return {"stage": stage, "purchase_intent": stage, "churn_risk": churn, "buying_soon": coming}
 
 
 def assigned(matrix, probabilities, known, only=None):
@@ -181,6 +198,10 @@ def test_a_naive_loop_agrees():
         elif not np.isnan(churn):
             risk = "low" if churn < 0.8 * 0.4 else "medium" if churn < 1.3 * 0.4 else "high"
             wanted["churn_risk"] = (risk, churn, "model:7/churn_30d")
+        coming = probabilities["next_purchase"][n] if known[n] else RATES["next_purchase"]
+        soon = coming[0] + coming[1]
+        chance = "low" if soon < 0.1 else "medium" if soon < 0.4 else "high"
+        wanted["buying_soon"] = (chance, soon, f"{origin}/next_purchase")
         assert got[f"u{n}"] == wanted
     assert {name for tags in got.values() for name in tags} == set(TAGS.names)
 
@@ -222,7 +243,7 @@ def test_a_tag_without_a_prediction_is_given_to_nobody_nor_what_reads_it():
     matrix, _, known = invent(2000)
     frame = assign(TAGS, matrix, {}, known, NOW, "Asia/Shanghai")
     names = {block.tag.name for block in frame.blocks if len(block)}
-    assert names == set(TAGS.names) - {"stage", "purchase_intent", "churn_risk", "worth_keeping"}
+    assert names == set(TAGS.names) - {"stage", "purchase_intent", "churn_risk", "buying_soon", "worth_keeping"}
 
 
 def test_nobody_and_nothing():
@@ -237,10 +258,10 @@ def test_of_an_unknown_person_only_the_base_rates_are_told():
     matrix, probabilities, _ = invent(3)
     frame = assigned(matrix, probabilities, np.zeros(3, bool))
     table = frame.to_table(pa.array(["a", "b", "c"]))
-    assert table["name"].to_pylist() == ["stage", "purchase_intent", "churn_risk"] * 3
-    assert table["value"].to_pylist() == ["idle", "medium", "medium"] * 3
-    assert table["probability"].to_pylist() == [0.6, 0.1, 0.4] * 3
-    assert set(table["source"].to_pylist()) == {"base_rate:7/stage_7d", "base_rate:7/churn_30d"}
+    assert table["name"].to_pylist() == ["stage", "purchase_intent", "churn_risk", "buying_soon"] * 3
+    assert table["value"].to_pylist() == ["idle", "medium", "medium", "medium"] * 3
+    assert table["probability"].to_pylist() == [0.6, 0.1, 0.4, 0.2] * 3
+    assert set(table["source"].to_pylist()) == {f"base_rate:7/{name}" for name in RATES}
 
 
 def test_the_table_is_of_the_schema_and_expires_with_each_tag():

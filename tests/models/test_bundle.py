@@ -21,8 +21,8 @@ from features.workspace import Facts, Workspace
 from models import bundle as bundles
 from models import golden, manifest
 from models.bundle import Bundle
+from models.model import Model
 from models.pointer import DEPTH, Pointer, point, pointer
-from models.scorer import TargetModel
 
 Edit = Callable[[bytes], bytes]
 
@@ -50,10 +50,10 @@ def test_what_is_read_is_what_was_written(written: tuple[Path, str], bundle: Bun
     assert (bundle.version, bundle.digest) == (folder.name, digest)
     assert bundle.facts == parts["facts"]
     assert bundle.catalogue == parts["catalogue"]
-    assert set(bundle.models) == {"churn_30d", "stage_7d"}
+    assert set(bundle.models) == {"churn_30d", "stage_7d", "next_purchase"}
     for name, model in bundle.models.items():
-        made: TargetModel = parts["models"][name]
-        assert (model.target, model.trained, model.names) == (made.target, made.trained, made.names)
+        made: Model = parts["models"][name]
+        assert model.to_json() == made.to_json()
         assert model.booster_text == made.booster_text
         assert model.vocabularies == made.vocabularies
         assert (folder / "specs" / f"{name}.toml").read_text() == parts["specs"][name]
@@ -74,7 +74,10 @@ def test_the_manifest_says_what_the_bundle_is(bundle: Bundle, parts: dict) -> No
 def test_answers_and_predictions_survive_the_round_trip_to_the_bit(bundle: Bundle, parts: dict) -> None:
     histories = golden.invent(len(bundle.facts.kinds), 77, {})
     matrix = bundle.answers(histories, golden.NOW)
-    assert matrix.names == (*parts["catalogue"].names, "cohort:churn_30d", "cohort:stage_7d")
+    assert matrix.names == (
+        *parts["catalogue"].names,
+        *(f"cohort:{name}" for name in ("churn_30d", "stage_7d", "next_purchase")),
+    )
     found = bundle.predict(matrix)
     for name, model in parts["models"].items():
         assert found[name].tobytes() == model.predict(matrix).tobytes()

@@ -10,6 +10,7 @@ from features.events import DAY, KINDS, NULL
 from models import golden
 from models.bundle import Bundle
 from models.calibration import Calibrator
+from models.hazardmodel import HazardModel, laid_out
 
 
 def test_invented_histories_cover_what_can_occur() -> None:
@@ -64,13 +65,12 @@ def test_rows_and_probes_reach_most_leaves(bundle: Bundle) -> None:
     matrix = golden.read(bundle.program, rows.histories, golden.NOW)
     probes = golden.probes_of(rows.names, rows.values, rows.texts, rows.shuffles)
     for model in bundle.models.values():
-        leaves = np.vstack(
-            [
-                np.asarray(model._booster.predict(part.model_input(model.names, model.vocabularies), pred_leaf=True))
-                for part in (matrix, probes)
-            ]
-        )
-        there = sum(tree["num_leaves"] for tree in model._booster.dump_model()["tree_info"])
+        parts = [part.model_input(model.names, model.vocabularies) for part in (matrix, probes)]
+        if isinstance(model, HazardModel):
+            parts = [laid_out(part, len(model.baseline)) for part in parts]
+        booster = model._trees.booster
+        leaves = np.vstack([np.asarray(booster.predict(part, pred_leaf=True)) for part in parts])
+        there = sum(tree["num_leaves"] for tree in booster.dump_model()["tree_info"])
         reached = sum(len(np.unique(column)) for column in leaves.T)
         assert reached >= 0.8 * there
 

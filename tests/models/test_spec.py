@@ -52,6 +52,7 @@ low = 0.05
 high = 0.60
 """
 DATASETS = ("simulated", "complete-journey", "online-retail", "taobao")
+DEFAULTS = {"taobao": ["stage_1d"], "simulated": ["churn_30d", "next_purchase", "stage_7d"]}
 
 
 def written(folder: Path, text: str, name: str = "spec.toml") -> Path:
@@ -91,10 +92,10 @@ def test_the_default_churn_is_the_designs() -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_data_set_ships_sound_specs(dataset: str) -> None:
     specs = load_specs(specs_for(dataset))
-    assert [spec.name for spec in specs] == (["stage_1d"] if dataset == "taobao" else ["churn_30d", "stage_7d"])
+    assert [spec.name for spec in specs] == DEFAULTS.get(dataset, ["churn_30d", "stage_7d"])
     for spec in specs:
         assert spec.features
-        assert spec.split.gap >= spec.target.horizon
+        assert spec.split.gap >= (30 * DAY if spec.target.kind == "hazard" else spec.target.horizon)
         assert set(spec.title) == {"zh", "en"}
         assert spec.path.endswith(f"{spec.name}.toml")
         assert len(spec.digest) == 64
@@ -189,6 +190,51 @@ def test_each_fault_is_named(tmp_path: Path, text: str, sound: str, faulty: str,
     assert says in error.value.message
 
 
+HAZARD = (HERE / "next_purchase.toml").read_text()
+
+
+def test_the_hazard_that_we_ship(tmp_path: Path) -> None:
+    spec = load(HERE / "next_purchase.toml")
+    assert spec.target.kind == "hazard"
+    assert spec.target.horizon == 90 * DAY
+    assert spec.target.columns[2] == "p_buy_7d"
+    assert spec.target.columns[-3:] == ("next_order_median_days", "next_order_low_days", "next_order_high_days")
+    assert spec.calibration == ("none", "shift", "slope", "intercepts")
+    bare = "\n".join(
+        line for line in HAZARD.split("[split]")[0].splitlines() if not line.startswith(("edges", "within"))
+    )
+    again = load(written(tmp_path, bare))
+    assert (again.target, again.split.gap, again.base_rate) == (spec.target, 30 * DAY, None)
+
+
+@pytest.mark.parametrize(
+    ("sound", "faulty", "says"),
+    [
+        ("edges = [1, 2,", "edges = [2, 1,", "hazard.edges = [2, 1, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90]: must be a list of asc"),
+        ("edges = [1, 2,", "edges = [0, 2,", "a list of ascending whole numbers of 1 to 400, at least one"),
+        ("edges = [1, 2,", "edges = [1.5, 2,", "a list of ascending whole numbers"),
+        ("edges = [1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90]", "edges = [90]", "hazard.edges = [90]: must be at least two"),
+        ("within = [1, 3,", "within = [1, 4,", "hazard.within = [1, 4, 7, 14, 30, 60, 90]: 4 is no edge of a bucket. Edges: 1,"),
+        ('kinds = ["purchase"]', 'kinds = ["purchase"]\nact = "Buy it"', "hazard.act = 'Buy it': must be a word of 1 to 20"),
+        ('kind = "hazard"', 'kind = "hazard"\nhorizon = "30d"', "unknown key 'target.horizon'"),
+        ('gap = "30d"', 'gap = "12h"', "split.gap = '12h': must be at least the first bucket"),
+        ('"shift"', '"platt"', "unknown 'platt'. Known: intercepts, none, shift, slope"),
+        ("[calibration]", "[base_rate]\nlow = 0.1\n[calibration]", "base_rate = {'low': 0.1}: a hazard has a rate for every horizon"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_a_hazard_is_named(tmp_path: Path, sound: str, faulty: str, says: str) -> None:
+    assert sound in HAZARD
+    with pytest.raises(SpecError) as error:
+        load(written(tmp_path, HAZARD.replace(sound, faulty, 1)))
+    assert says in error.value.message
+
+
+def test_two_targets_cannot_write_one_column(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text(HAZARD.replace("next_purchase", "next_order"))
+    with pytest.raises(SpecError, match="its score column p_buy_1d is next_purchase's too"):
+        load_specs([HERE / "next_purchase.toml", tmp_path / "other.toml"])
+
+
 def test_every_line_of_a_spec_matters_or_is_optional(tmp_path: Path) -> None:
     """Dropping any one line gives either a spec or a SpecError, never another error."""
     lines = STAGE.splitlines()
@@ -243,7 +289,7 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
 
 def test_the_shops_own_specs_win(tmp_path: Path) -> None:
     workspace = Workspace.at(tmp_path, {})
-    assert [spec.name for spec in default_specs(workspace)] == ["churn_30d", "stage_7d"]
+    assert [spec.name for spec in default_specs(workspace)] == DEFAULTS["simulated"]
     workspace.specs.mkdir()
     written(workspace.specs, CHURN.replace("churn_30d", "churn_own"))
     assert [spec.name for spec in default_specs(workspace)] == ["churn_own"]

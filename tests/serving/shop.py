@@ -13,6 +13,7 @@ from features.schema import EVENTS
 from features.workspace import Facts, Workspace
 from models.bundle import program_of, write
 from models.calibration import Calibrator
+from models.hazardmodel import PLACE, HazardModel, laid_out, uncorrected
 from models.pointer import point
 from models.scorer import TargetModel
 from models.spec import default_specs
@@ -62,6 +63,8 @@ def fit_model(target, names, matrix, labels, seed):
     """A small booster on the rows of the target's cohort."""
     rows = np.flatnonzero(target.eligible(matrix))
     y = labels[rows]
+    if target.kind == "hazard":
+        return fit_hazard(target, names, matrix.take(rows), y, seed)
     trained = tuple(np.unique(y).tolist())
     binary = len(trained) == 2
     params = {
@@ -74,6 +77,23 @@ def fit_model(target, names, matrix, labels, seed):
     text = lightgbm.train(params, data, 30).model_to_string()
     rates = np.bincount(y, minlength=len(target.classes)) / len(y)
     return TargetModel(target, trained, names, {}, text, Calibrator("none", {}), rates)
+
+
+def fit_hazard(target, names, matrix, labels, seed):
+    """A small booster on the periods of a hazard's rows, each followed to its event."""
+    n = len(target.recipe.edges)
+    values = laid_out(matrix.model_input(names, {}), n)
+    bucket, event = np.tile(np.arange(n), len(labels)), np.repeat(labels, n)
+    seen = bucket <= event
+    rates = np.bincount(labels, minlength=n + 1) / len(labels)
+    hazards = np.clip([(labels == j).sum() / max(1, (labels >= j).sum()) for j in range(n)], 0.01, 0.99)
+    baseline = np.log(hazards / (1 - hazards))
+    params = {"objective": "binary", "num_leaves": 15, "num_threads": 1, "seed": seed, "verbosity": -1}
+    data = lightgbm.Dataset(
+        values[seen], (bucket == event)[seen], feature_name=[*names, PLACE], init_score=baseline[bucket[seen]]
+    )
+    text = lightgbm.train(params, data, 30).model_to_string()
+    return HazardModel(target, names, {}, text, baseline, uncorrected(n), rates)
 
 
 def make_bundle(workspace, version, seed=0, patterns=PATTERNS):

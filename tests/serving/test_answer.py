@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
+from features.events import DAY
 from features.instants import parse_instant
 from features.log import EventLog
 from models.bundle import champion
@@ -39,7 +40,7 @@ def test_the_shape(told):
     for user in told["users"]:
         assert list(user) == ["user_id", "known", "tags"]
         for tag in user["tags"]:
-            assert wanted <= set(tag) <= wanted | {"value_title", "reasons", "note"}
+            assert wanted <= set(tag) <= wanted | {"value_title", "reasons", "note", "readouts"}
             assert isinstance(tag["value"], str)
             assert set(tag["title"]) == {"zh", "en"}
             assert tag["computed_at"] == told["as_of"]
@@ -81,12 +82,26 @@ def test_probabilities_are_of_every_class_and_the_values_own_stands_out(scored, 
 def test_what_is_said_of_a_stranger(told):
     stranger = told["users"][-1]
     assert stranger["known"] is False
-    assert [tag["name"] for tag in stranger["tags"]] == ["stage", "purchase_intent", "churn_risk"]
+    assert [tag["name"] for tag in stranger["tags"]] == ["stage", "purchase_intent", "churn_risk", "buying_soon"]
     for tag in stranger["tags"]:
         assert tag["source"].startswith("base_rate:1/")
         assert "base rate" in tag["note"]["en"]
         assert tag["reasons"] == []
     assert all("note" not in tag for user in told["users"][:-1] for tag in user["tags"])
+
+
+def test_a_tag_that_says_when_has_horizons_in_order_and_dates_only_within_the_last_bucket(told):
+    found = [tag["readouts"] for user in told["users"] for tag in user["tags"] if "readouts" in tag]
+    assert len(found) == len(told["users"])
+    now = parse_instant(told["as_of"], "UTC")
+    for one in found:
+        each = [one[f"p_buy_{days}d"] for days in (1, 3, 7, 14, 30, 60, 90)]
+        assert each == sorted(each)
+        for name, level in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
+            days, at = one[f"next_order_{name}_days"], one[f"next_order_{name}_at"]
+            assert (days is None) == (at is None) == (each[-1] < level)
+            if days is not None:
+                assert parse_instant(at, "UTC") == pytest.approx(now + days * DAY, abs=1_000_001)
 
 
 def test_reasons_are_in_words(told):

@@ -36,11 +36,26 @@ def test_everybody_has_one_row(shop, tmp_path):
     assert answer["users"] == len(everybody)
     assert answer["version"] == "1"
     assert list(scores.columns) == [
-        "user_id", "p_churn_30d", "p_stage_7d_idle", "p_stage_7d_browsing", "p_stage_7d_considering", "p_stage_7d_buying",
+        "user_id", "p_churn_30d", *(f"p_buy_{days}d" for days in (1, 3, 7, 14, 30, 60, 90)),
+        "next_order_median_days", "next_order_low_days", "next_order_high_days",
+        "p_stage_7d_idle", "p_stage_7d_browsing", "p_stage_7d_considering", "p_stage_7d_buying",
     ]  # fmt: skip
     assert list(tags.columns) == ["user_id", "name", "value", "probability", "source", "computed_at", "expires_at"]
     assert (tags["computed_at"] == pd.Timestamp(AS_OF, unit="us", tz="UTC")).all()
     assert not tags.duplicated(["user_id", "name"]).any()
+
+
+def test_the_columns_of_the_hazard_are_in_order_and_null_where_later(shop, tmp_path):
+    scores, _ = read(score(shop, AS_OF, tmp_path / "out"))
+    inside = scores[scores["p_buy_90d"].notna()]
+    each = inside[[f"p_buy_{days}d" for days in (1, 3, 7, 14, 30, 60, 90)]].to_numpy()
+    assert (np.diff(each, axis=1) >= 0).all()
+    for column, level in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
+        days = inside[f"next_order_{column}_days"]
+        assert (days.isna() == (inside["p_buy_90d"] < level)).all()
+        assert days.dropna().between(0, 90).all()
+    low, median = (inside[f"next_order_{name}_days"].fillna(np.inf) for name in ("low", "median"))
+    assert (low <= median).all()
 
 
 def test_it_is_null_outside_the_cohort_only(shop, tmp_path):

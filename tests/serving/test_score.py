@@ -19,6 +19,7 @@ from models.bundle import champion, load
 from models.cutpoints import ensure
 from models.tag import Reading
 from models.tags import tag_set
+from models.timing import total
 from serving.score import pair, score, seen
 from training.simulate import simulate
 
@@ -128,10 +129,12 @@ def test_of_a_stranger_only_the_base_rate_is_told(bundle, tags, histories):
     scored = score(bundle, tags, histories.take(np.array([len(histories) - 1, 0])), NOW, explain=True)
     assert scored.known.tolist() == [False, True]
     rows = [row for row in scored.tags.to_table(scored.users).to_pylist() if row["user_id"] == "没有人"]
-    assert [row["name"] for row in rows] == ["stage", "purchase_intent", "churn_risk"]
+    assert [row["name"] for row in rows] == ["stage", "purchase_intent", "churn_risk", "buying_soon"]
     stage, churn = bundle.models["stage_7d"].base_rates, bundle.models["churn_30d"].base_rates
-    assert [row["probability"] for row in rows] == [stage.max(), stage[3], churn[1]]
-    assert {row["source"] for row in rows} == {"base_rate:1/stage_7d", "base_rate:1/churn_30d"}
+    coming = bundle.models["next_purchase"]
+    soon = total(coming.base_rates[None, :], coming.target.readouts["buy_30d"])[0]
+    assert [row["probability"] for row in rows] == [stage.max(), stage[3], churn[1], soon]
+    assert {row["source"] for row in rows} == {f"base_rate:1/{name}" for name in bundle.models}
     assert np.isnan(scored.probabilities["stage_7d"][0]).all()  # the score itself is null, as outside a cohort
     assert all(block.reasons[0] == [] for block in scored.tags.blocks if block.tag.reading is not None)
 
@@ -177,7 +180,9 @@ def test_reasons_are_given_where_asked_and_a_model_speaks(bundle, tags, historie
 
 
 def test_what_a_bundle_cannot_serve_is_unassigned_with_the_reason(bundle, tags):
-    assert pair(bundle, tags)[1] == {"stage": "stage_7d", "purchase_intent": "stage_7d", "churn_risk": "churn_30d"}
+    assert pair(bundle, tags)[1] == {
+        "stage": "stage_7d", "purchase_intent": "stage_7d", "churn_risk": "churn_30d", "buying_soon": "next_purchase",
+    }  # fmt: skip
     till = replace(bundle, models={"churn_60d": bundle.models["churn_30d"]})
     paired, targets = pair(till, tags)
     assert targets == {"churn_risk": "churn_60d"}

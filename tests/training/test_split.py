@@ -12,7 +12,7 @@ from features.errors import TooLittleDataError
 from features.events import DAY, HOUR
 from features.instants import parse_instant
 from models.spec import SplitSpec
-from training.split import PARTS, end_of_log, midnights, split
+from training.split import PARTS, end_of_log, followed, midnights, split
 
 ZONES = ["UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe"]
 
@@ -113,3 +113,33 @@ def test_too_short_says_how_long_it_is_and_must_be():
 def test_the_log_ends_with_the_hour_of_its_last_event():
     assert end_of_log(at("2024-01-01T10:59:59Z")) == at("2024-01-01T11:00:00Z")
     assert end_of_log(at("2024-01-01T11:00:00Z")) == at("2024-01-01T12:00:00Z")
+
+
+EDGES = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90)
+
+
+@pytest.mark.parametrize("days", [20, 45, 90, 150, 240, 365, 711])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_a_hazards_rows_are_followed_until_the_next_part_and_far_enough_to_train_and_test(days, zone):
+    start = at("2021-01-01", zone)
+    end = start + days * DAY
+    made, edges = followed(spec(gap=30, test=2), EDGES, start, end, zone)
+    first, reach = EDGES[0] * DAY, edges[-1] * DAY
+    assert edges == EDGES[: len(edges)]
+    assert (len(edges) == len(EDGES)) == (not any("buckets end at" in note for note in made.notes))
+    assert made.train[0] >= start
+    assert made.train[-1] + first <= made.calibrate[0] < made.calibrate[-1] < made.test[0] or len(made.calibrate) == 1
+    assert made.test[-1] + first <= end
+    assert made.calibrate[-1] + min(30 * DAY, reach) <= made.test[0]
+    assert made.calibrate[0] - made.train[0] >= reach  # some row is followed through every bucket in training
+    assert end - made.test[0] >= reach  # and in testing
+    assert not made.stop or made.grow[-1] < made.stop[0] <= made.train[-1]
+    for part in (made.train, made.calibrate, made.test):
+        assert list(part) == sorted(set(part))
+    if days >= 365:
+        assert edges == EDGES
+
+
+def test_a_log_too_short_to_follow_anybody_is_refused():
+    with pytest.raises(TooLittleDataError, match=r"covers 3\.0 days, too few to follow anybody through 2 days"):
+        followed(spec(gap=30, test=2), EDGES, at("2021-01-01"), at("2021-01-04"), "UTC")

@@ -1,0 +1,99 @@
+"""A hazard learned from the small shop's log: figures, the direct model on the same rows, the scorer's own answers, no leak."""
+
+import numpy as np
+import pytest
+
+from features.events import DAY
+from features.hashing import hash128
+from features.matrix import evaluate
+from models.bundle import program_of
+from models.hazardmodel import HazardModel
+from models.spec import HERE, load_specs
+from models.timing import within
+from training.metrics import NAMES, losses
+from training.train import learn_all, shop_of
+
+from .conftest import lean
+
+
+@pytest.fixture(scope="module")
+def learned(small, tmp_path_factory):
+    """The hazard, and churn beside it."""
+    spec = tmp_path_factory.mktemp("specs") / "next_purchase.toml"
+    spec.write_text(lean((HERE / "next_purchase.toml").read_text()))
+    shop = shop_of(small.workspace, seed=0, until=None)
+    found, errors = learn_all(shop, load_specs([spec, small.specs[1]]))
+    assert errors == {}
+    return shop, load_specs([spec])[0], *found
+
+
+def test_the_figures(learned):
+    _, _, hazard, _ = learned
+    assert set(hazard.metrics) == set(NAMES)
+    assert hazard.differences["base_rate"]["high"] < 0
+    assert hazard.further["timing_minus_life_table"]["high"] < 0
+    for days in hazard.model.recipe.within:
+        assert hazard.further[f"minus_life_table_{days}d"]["value"] < 0
+    assert 0.7 < hazard.further["coverage_80"]["value"] < 0.9
+    assert {"one_time_buyers_said", "repeat_buyers_seen"} <= set(hazard.further)
+    said = hazard.to_json()
+    assert said["further"] == hazard.further
+    assert said["calibration"]["method"] in {"none", "shift", "slope", "intercepts"}
+
+
+def test_churn_is_compared_on_the_rows_that_both_have(learned):
+    _, _, hazard, churn = learned
+    told = [note for note in hazard.notes if "by churn_30d" in note]
+    assert len(told) == 1
+    mine = {
+        key: p
+        for *key, p in zip(hazard.test.users.tolist(), hazard.test.cutoff.tolist(), hazard.test.full, strict=True)
+        for key in [tuple(key)]
+    }
+    rows = [
+        (mine[key], full, outcome)
+        for *key, full, outcome in zip(
+            churn.test.users.tolist(), churn.test.cutoff.tolist(), churn.test.full, churn.test.outcome, strict=True
+        )
+        for key in [tuple(key)]
+        if key in mine
+    ]
+    assert f"the same {len(rows):,} rows" in told[0]
+    bought = np.array([outcome == 0 for *_, outcome in rows], np.int64)
+    ours = within(np.array([p for p, *_ in rows]), hazard.model.recipe.edges, 30)
+    gap = losses(bought, np.column_stack([1 - ours, ours])) - losses(bought, np.array([f[::-1] for _, f, _ in rows]))
+    assert hazard.further["minus_churn_30d"]["value"] == pytest.approx(gap.mean())
+
+
+def test_parts_follow_each_other_and_use_nothing_of_the_next(learned):
+    shop, _, hazard, _ = learned
+    made, first = hazard.split, hazard.model.recipe.edges[0] * DAY
+    assert made.train[-1] + first <= made.calibrate[0]
+    assert made.calibrate[-1] + 30 * DAY <= made.test[0]
+    assert made.test[-1] + first <= shop.end
+    assert made.calibrate[0] - made.train[0] >= hazard.model.target.horizon
+
+
+def test_the_scorer_answers_as_training_measured(learned):
+    """From the log, through the program of a bundle and the model's own predict: equal to the bit."""
+    shop, _, hazard, _ = learned
+    model = hazard.model
+    assert isinstance(model, HazardModel)
+    program = program_of(shop.facts, shop.catalogue, {"next_purchase": model.target})
+    log, seen = shop.log, 0
+    by_row = {
+        (user, cutoff): p
+        for user, cutoff, p in zip(
+            hazard.test.users.tolist(), hazard.test.cutoff.tolist(), hazard.test.full, strict=True
+        )
+    }
+    for bucket in log.buckets()[:2]:
+        histories = log.informed(log.read(bucket, program.fields, program.texts), program.attributes)
+        keys = hash128(histories.users)[1].tolist()
+        rows = [(n, c) for n, key in enumerate(keys) for c in hazard.split.test if (key, c) in by_row][:300]
+        person, cutoff = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+        p = model.predict(evaluate(program, histories, person, cutoff))
+        expected = np.array([by_row[keys[n], c] for n, c in rows])
+        assert np.array_equal(p, expected)
+        seen += len(rows)
+    assert seen > 100
