@@ -65,8 +65,9 @@ class Shop:
 class Bench:
     """Prepares logs, measures, and keeps what was measured."""
 
-    def __init__(self, folder: Path, repeats: int) -> None:
+    def __init__(self, folder: Path, repeats: int, cutoffs: list[int]) -> None:
         self.folder = folder
+        self.cutoffs = cutoffs
         self.repeats = repeats
         self.lines: list[Line] = []
 
@@ -95,7 +96,7 @@ class Bench:
             "Whole process, output written",
             "events | users | cutoffs | what | wall | processor | times ours | memory | difference",
         )
-        for n_cutoffs in (1, 12):
+        for n_cutoffs in self.cutoffs:
             cutoffs = weeks(n_cutoffs)
             with tempfile.TemporaryDirectory(dir=self.folder) as out:
                 files = {name: Path(out) / f"{name}.parquet" for name in ("intently", "catalogue", "duckdb", "polars")}
@@ -119,7 +120,7 @@ class Bench:
         title(
             "In process, without imports and output", "events | users | cutoffs | what | wall | processor | times ours"
         )
-        for n_cutoffs in (1, 12):
+        for n_cutoffs in self.cutoffs:
             names = ("intently", "duckdb", "polars", "bare") if n_cutoffs == 1 else ("intently", "duckdb")
             runs: dict[str, list[Run]] = {name: [] for name in names}
             for turn in range(self.repeats):
@@ -242,6 +243,9 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=800_000)
     parser.add_argument("--pandas", type=int, default=20_000_000, help="Events of the run of pandas.")
     parser.add_argument("--largest", type=int, default=10_000_000, help="Events of the largest log of `scale`.")
+    parser.add_argument(
+        "--cutoffs", type=int, nargs="*", default=[1, 12], help="Weekly cutoffs of `whole` and `inside`."
+    )
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--repeats", type=int, default=3, help="Runs of each (slow peers once at twelve cutoffs).")
     parser.add_argument("--folder", type=Path, help="Keep the logs here, and use those that are there.")
@@ -253,7 +257,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     print(f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, {versions}")
     with tempfile.TemporaryDirectory() as passing:
-        bench = Bench(options.folder or Path(passing), options.repeats)
+        bench = Bench(options.folder or Path(passing), options.repeats, options.cutoffs)
         sizes = [n * 10**power for power in (6, 7, 8) for n in (1, 3)]
         for part in options.parts:
             if part in ("whole", "inside", "ingest"):
