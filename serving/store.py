@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import acts
-from features.events import DAY
+from features.events import ACTS, DAY
 from features.hashing import bucket_of
 from features.histories import Histories
 from features.pack import merge, pack_all, unpack
 from features.trim import trim
 from features.union import concatenate
 from features.views import attach
-from features.workspace import Workspace
+from features.workspace import Facts, Workspace
 
 from . import known
 from .database import Database, discard_older
@@ -161,7 +161,9 @@ class SqliteStore(Database):
 
     def _merge(self, connection: sqlite3.Connection, events: pa.Table, journal: Journal, oldest: int) -> None:
         """Write the histories of the events' users anew, with these events."""
-        said = acts.said(events)
+        facts = self._workspace.facts
+        plain = set(ACTS).isdisjoint(events["kind"].to_pylist())
+        said = acts.SAID.empty_table() if plain else acts.said(events)
         self._note(connection, said)
         concerned = acts.ids_of(said)
         users = list(dict.fromkeys(events["user_id"].to_pylist()))
@@ -169,14 +171,14 @@ class SqliteStore(Database):
         users += [user for user in found if user not in set(users)]
         before = unpack([(user, found.get(user)) for user in users])
         lost = _lost(before, events, concerned)
-        kinds = self._workspace.facts.kinds
         if not lost.any():
-            self._write(connection, merge(before, events, kinds), oldest)
+            self._write(connection, merge(before, events, facts.kinds), facts, oldest)
             return
         anew = before.users.filter(pa.array(lost))
         events = events.filter(pc.invert(pc.is_in(events["user_id"], value_set=anew)))
-        kept = merge(before.take(np.flatnonzero(~lost)), events, kinds)
-        self._write(connection, concatenate([kept, whole(self._workspace, journal, anew.to_pylist())]), oldest)
+        kept = merge(before.take(np.flatnonzero(~lost)), events, facts.kinds)
+        both = concatenate([kept, whole(self._workspace, journal, anew.to_pylist())])
+        self._write(connection, both, facts, oldest)
 
     def _note(self, connection: sqlite3.Connection, said: pa.Table) -> None:
         """Remember who may be linked with whom, and that there are acts; what does not hold any more does no harm."""
@@ -188,22 +190,21 @@ class SqliteStore(Database):
         both = [*zip(one, other, strict=True), *zip(other, one, strict=True)]
         connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", both)
 
-    def _write(self, connection: sqlite3.Connection, histories: Histories, oldest: int) -> None:
+    def _write(self, connection: sqlite3.Connection, histories: Histories, facts: Facts, oldest: int) -> None:
         """Write histories, what is before `oldest` in the carry of those whom no act concerns."""
-        kinds = self._workspace.facts.kinds
         users = histories.users.to_pylist()
-        acted = np.isin(histories.kind, acts.codes(kinds))
+        acted = np.isin(histories.kind, acts.codes(facts.kinds))
         concerned = np.diff(np.concatenate([[0], np.cumsum(acted)])[histories.offsets]) > 0
         if connection.execute("SELECT acts FROM standing").fetchone()[0]:
             linked = {user for user, _ in _pairs(connection, users)}
             concerned |= np.array([user in linked for user in users], bool)
-        asked = oldest + self._workspace.facts.retention_days * DAY  # the first cutoff that is answered from here
+        asked = oldest + facts.retention_days * DAY  # the first cutoff that is answered from here
         kept = trim(histories, oldest, arrived_before=asked, whole=concerned)
         if kept.n_events < histories.n_events:
             connection.execute(
                 "UPDATE standing SET floor = max(floor, ?1), next_floor = max(next_floor, ?1)", (oldest,)
             )
-        buckets = bucket_of(histories.users, self._workspace.facts.buckets).tolist()
+        buckets = bucket_of(histories.users, facts.buckets).tolist()
         connection.executemany(
             "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)", zip(users, buckets, pack_all(kept), strict=True)
         )
@@ -221,7 +222,7 @@ class SqliteStore(Database):
         """
         with self.transaction() as connection:
             connection.execute("DELETE FROM profiles WHERE bucket = ?", (bucket,))
-            self._write(connection, histories, oldest)
+            self._write(connection, histories, self._workspace.facts, oldest)
             pending = journal.of_bucket(bucket)
             if len(pending):
                 self._merge(connection, pending, journal, oldest)

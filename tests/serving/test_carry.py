@@ -124,7 +124,7 @@ def same_views(stored, told, kinds):
         assert before[user] == folded(whole[user][:n])
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("acts", [0.0, 0.15])
 def test_whatever_comes_in_what_order(shop_of_years, seed, acts):
     rng, names = random.Random(seed), []
