@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,6 +53,15 @@ def recoded(indices: pa.Array, words: pa.Array) -> pa.Array:
     """A dictionary of texts from other words for its codes, of which some may be alike or null; its own are not."""
     once = words.dictionary_encode()
     return pa.DictionaryArray.from_arrays(once.indices.take(indices), once.dictionary)
+
+
+def used_only(column: pa.Array) -> pa.Array:
+    """A dictionary of texts without words that no row has: they would be written, and outlive the rows that had them."""
+    used = np.bincount(column.indices.drop_null().to_numpy(), minlength=len(column.dictionary)) > 0
+    if used.all():
+        return column
+    places = pa.array((np.cumsum(used) - 1).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(places.take(column.indices), column.dictionary.filter(pa.array(used)))
 
 
 def decoded(value: bytes | None) -> str | None:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from . import delta
 from .arrivals import KEYS, ROWS, sorted_rows
+from .cells import used_only, whole
 from .delta import Part
 from .schema import EVENTS
 from .workspace import Workspace
@@ -27,6 +28,8 @@ def write(workspace: Workspace, bucket: int, rows: pa.Table, name: str = "") -> 
     """Write a bucket's sorted rows, texts perhaps as dictionaries, as a file that is not committed yet."""
     span = pc.min_max(rows["ts"]).as_py()
     note = {"kinds": _counts(rows["kind"]), "arrived": pc.max(rows["arrived_at"]).as_py()}
+    columns = [used_only(whole(c)) if pa.types.is_dictionary(c.type) else c for c in rows.columns]
+    rows = pa.Table.from_arrays(columns, schema=rows.schema)
     repeating = [f.name for f in rows.schema if f.name not in PLAIN or pa.types.is_dictionary(f.type)]
     options = {**OPTIONS, "use_dictionary": repeating}
     return delta.write_part(workspace.events, bucket, rows, note, name, (span["min"], span["max"]), **options)

@@ -27,6 +27,9 @@ class Spill:
     Args:
         folder: Where files may lie, on the workspace's own disk; the caller holds the writer's lock.
         budget: Bytes held in memory.
+
+    Attributes:
+        n_rows: Number of rows put aside.
     """
 
     def __init__(self, folder: Path, budget: int = BUDGET) -> None:

@@ -66,6 +66,21 @@ def test_words_that_no_row_has_are_no_kinds(log):
         log.append([table.set_column(table.column_names.index("kind"), "kind", bad)], arrived_at=None)
 
 
+def test_no_file_holds_a_text_of_another_buckets_rows(log):
+    """Else an erased person's texts, and the id, would stand in files that nobody looks into."""
+    table = encoded(invent(4_000, users=12), "user_id", "kind", "item", "category")
+    own = pa.array([f"only-{user}" for user in table["user_id"].to_pylist()]).dictionary_encode()
+    table = table.append_column("campaign", own)
+    log.append([table, table.slice(0, 50)], arrived_at=None, histories=True)
+    for part in (*log.events.parts, *log.histories.parts):
+        here = set(log.read(part.bucket).users.to_pylist())
+        plain = pq.read_table(part.path, partitioning=None, read_dictionary=["user_id", "campaign"])
+        assert set(plain["user_id"].combine_chunks().dictionary.to_pylist()) == here
+        if part in log.events.parts:
+            words = plain["campaign"].combine_chunks().dictionary.to_pylist()
+            assert sorted(words) == sorted(f"only-{user}" for user in here)
+
+
 def test_a_first_load_has_the_histories_that_a_compaction_would_make(log, tmp_path):
     late = invent(900).append_column("arrived_at", pa.array([None if i % 9 else 10**12 for i in range(900)]))
     twice = [late, late.slice(0, 200)]

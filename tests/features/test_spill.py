@@ -25,12 +25,18 @@ def test_every_row_comes_back_once_in_its_bucket_in_order(tmp_path_factory, give
             texts = [text.encode("utf-8", "replace").decode() if text is not None else None for _, text in chunk]
             for (bucket, _), text in zip(chunk, texts, strict=True):
                 expected.setdefault(bucket, []).append(text)
-            spill.add(pa.table({"text": pa.array(texts, pa.string())}), np.array([b for b, _ in chunk], np.int32))
+            text = pa.array(texts, pa.string())
+            rows = pa.table({"text": text, "coded": text.dictionary_encode()})
+            spill.add(rows, np.array([b for b, _ in chunk], np.int32))
+        assert spill.n_rows == sum(map(len, given_chunks))
         assert spill.buckets() == sorted(expected)
         found = {}
         for bucket, rows in spill.drain():
-            assert rows["text"].num_chunks == 1
+            assert rows["text"].num_chunks == rows["coded"].num_chunks == 1
             found[bucket] = rows["text"].to_pylist()
+            assert rows["coded"].to_pylist() == found[bucket]
+            words = rows["coded"].chunk(0).dictionary.to_pylist()
+            assert len(set(words)) == len(words)
     assert found == expected
     assert list(folder.iterdir()) == []
 
