@@ -1,9 +1,10 @@
 """The derived `histories` table: what it covers, and how it is brought up to date from `events`.
 
 `intently compact` brings histories up to date, and so does an ingest where 50,000 events, or 1 % of the log if that is more,
-stand outside; a first load has its histories made beside its events. Reading does not need it: events outside are merged into
-what is read, only more slowly. A compaction may be interrupted or killed at any moment: events and histories change by one commit each, of finished files;
-what is read is the same before, between and after; and what a killed run had finished the next one takes over.
+stand outside; a first load has its histories made beside its events. Reading does not need it: events outside are merged
+into what is read, only more slowly. A compaction may be interrupted or killed at any moment: events and histories change by
+one commit each, of finished files; what is read is the same before, between and after; and what a killed run had finished
+the next one takes over.
 
 Each file of `histories` holds one bucket and says in its footer which files of `events` it was made from: what it holds
 and what it covers become visible together. It is trusted only while all of those are still in `events`; else (an erasure,
