@@ -28,7 +28,7 @@ from features.union import concatenate
 from features.views import attach
 from features.workspace import Facts, Workspace
 
-from . import known
+from . import known, links
 from .database import Database, discard_older
 from .journal import Journal
 from .past import whole
@@ -113,7 +113,7 @@ class SqliteStore(Database):
         with self.transaction("DEFERRED") as connection:
             standing = _standing(connection)
             if standing.acts:
-                everyone += _linked(connection, everyone)
+                everyone += links.linked(connection, everyone)
             found = dict(_chosen(connection, everyone))
             told = known.read(connection, everyone, attributes)
         packed = [(user, found.get(user)) for user in everyone]
@@ -164,7 +164,7 @@ class SqliteStore(Database):
         facts = self._workspace.facts
         plain = set(ACTS).isdisjoint(events["kind"].to_pylist())
         said = acts.SAID.empty_table() if plain else acts.said(events)
-        self._note(connection, said)
+        links.note(connection, said)
         concerned = acts.ids_of(said)
         users = list(dict.fromkeys(events["user_id"].to_pylist()))
         found = dict(_chosen(connection, list(dict.fromkeys([*users, *concerned.to_pylist()]))))
@@ -180,23 +180,13 @@ class SqliteStore(Database):
         both = concatenate([kept, whole(self._workspace, journal, anew.to_pylist())])
         self._write(connection, both, facts, oldest)
 
-    def _note(self, connection: sqlite3.Connection, said: pa.Table) -> None:
-        """Remember who may be linked with whom, and that there are acts; what does not hold any more does no harm."""
-        if not len(said):
-            return
-        connection.execute("UPDATE standing SET acts = 1")
-        pairs = said.filter(pc.is_valid(said["other"]))
-        one, other = pairs["user_id"].to_pylist(), pairs["other"].to_pylist()
-        both = [*zip(one, other, strict=True), *zip(other, one, strict=True)]
-        connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", both)
-
     def _write(self, connection: sqlite3.Connection, histories: Histories, facts: Facts, oldest: int) -> None:
         """Write histories, what is before `oldest` in the carry of those whom no act concerns."""
         users = histories.users.to_pylist()
         acted = np.isin(histories.kind, acts.codes(facts.kinds))
         concerned = np.diff(np.concatenate([[0], np.cumsum(acted)])[histories.offsets]) > 0
         if connection.execute("SELECT acts FROM standing").fetchone()[0]:
-            linked = {user for user, _ in _pairs(connection, users)}
+            linked = {user for user, _ in links.pairs(connection, users)}
             concerned |= np.array([user in linked for user in users], bool)
         asked = oldest + facts.retention_days * DAY  # the first cutoff that is answered from here
         kept = trim(histories, oldest, arrived_before=asked, whole=concerned)
@@ -235,7 +225,7 @@ class SqliteStore(Database):
             said: The log's acts.
         """
         with self.transaction() as connection:
-            self._note(connection, said)
+            links.note(connection, said)
             connection.execute("UPDATE standing SET log_version = -1, next_floor = ?", (oldest,))
 
     def finish(self, log_version: int, last_ts: int) -> None:
@@ -271,26 +261,6 @@ def _standing(connection: sqlite3.Connection) -> Standing:
     query = "SELECT log_version, floor, last_ts, journal, seq, acts FROM standing"
     version, floor, last_ts, journal, seq, acted = connection.execute(query).fetchone()
     return Standing(version, floor, last_ts, journal, seq, bool(acted))
-
-
-def _linked(connection: sqlite3.Connection, users: Sequence[str]) -> list[str]:
-    """Others who may be one person with some of the users, directly or through others."""
-    found, ahead = dict.fromkeys(users), list(users)
-    while ahead:
-        ahead = [
-            other for other in dict.fromkeys(other for _, other in _pairs(connection, ahead)) if other not in found
-        ]
-        found |= dict.fromkeys(ahead)
-    return list(found)[len(users) :]
-
-
-def _pairs(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(user, other) of those users who were ever linked with another."""
-    for start in range(0, len(users), MANY):
-        some = users[start : start + MANY]
-        yield from connection.execute(
-            f"SELECT user_id, other FROM links WHERE user_id IN ({', '.join('?' * len(some))})", some
-        )
 
 
 def _chosen(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, bytes]]:
