@@ -8,6 +8,7 @@ import numpy as np
 from features.matrix import Matrix
 
 from .columns import Coded, PersonColumns
+from .model import Model
 from .tag import Reading, Tag, Value
 from .tagframe import Block, TagFrame
 from .tags import Plan, TagSet
@@ -39,6 +40,19 @@ class Prediction:
     def places(self, label: str) -> tuple[int, ...]:
         """Places of the classes that a read-out sums."""
         return (self.classes.index(label),) if self.readouts is None else self.readouts[label]
+
+
+def prediction(model: Model, probabilities: np.ndarray, version: str) -> Prediction:
+    """What a model of a bundle's version says.
+
+    Args:
+        model: Which.
+        probabilities: (n, c) its answers.
+        version: Of the bundle.
+    """
+    target = model.target
+    scores = target.named_scores if target.kind == "hazard" else None
+    return Prediction(target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores)
 
 
 def assign(

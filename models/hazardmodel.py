@@ -145,7 +145,9 @@ class HazardModel:
         found: np.ndarray = scores + self.baseline
         return found
 
-    def contributions(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
+    def explained(
+        self, matrix: Matrix, rows: np.ndarray, class_index: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each feature adds to a read-out (TreeSHAP, Lundberg et al. 2018): exact and signed.
 
         The score that is explained is a mean of the log-odds of the read-out's buckets, each weighted by its hazard, which is
@@ -157,37 +159,37 @@ class HazardModel:
             class_index: Place in `target.readouts`, of which the classes are the first.
 
         Returns:
-            (r, k) float64 in the order of `names`; the rest of the score is the baseline's and the bucket's.
+            (r, k) contributions in the order of `names`; (r,) the baseline's and the bucket's; (r,) the score, their sum.
         """
-        return self._explained(matrix, rows, class_index)[0]
-
-    def accounts(self, matrix: Matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(r,) contributions to `later` with the rest, summed; and the score that they must give."""
-        given, rest, score = self._explained(matrix, rows, len(self.baseline))
-        return given.sum(axis=1) + rest, score
-
-    def _explained(
-        self, matrix: Matrix, rows: np.ndarray, class_index: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(r, k) contributions, (r,) rest, (r,) score."""
         places, n = self._readouts[class_index], len(self.baseline)
         later = n in places
         among = [j for j in range(n) if (j in places) != later] or [0]
         values = self._input(matrix, rows)
         raw = self.raw(matrix, rows)
-        each = self._trees.contributions(laid_out(values, n)).reshape(len(values), n, -1)
+        asked = laid_out(values, n).reshape(len(values), n, -1)[:, among].reshape(-1, len(self.names) + 1)
+        each = self._trees.contributions(asked).reshape(len(values), len(among), -1)
         hazards = 1 / (1 + np.exp(-(self.correction.slope * raw + np.array(self.correction.shift))))
         sign = -1.0 if later else 1.0
         given, rest, score = np.zeros((len(values), len(self.names))), np.zeros(len(values)), np.zeros(len(values))
         weight = np.zeros(len(values))
         for j in among:  # one by one, so that a row's sum does not depend on the other rows
             weight += hazards[:, j]
-        for j in among:
+        for place, j in enumerate(among):
             share = sign * hazards[:, j] / weight
-            given += share[:, None] * each[:, j, :-2]
-            rest += share * (each[:, j, -2] + each[:, j, -1] + self.baseline[j])
+            given += share[:, None] * each[:, place, :-2]
+            rest += share * (each[:, place, -2] + each[:, place, -1] + self.baseline[j])
             score += share * raw[:, j]
         return given, rest, score
+
+    def accounts(self, matrix: Matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(r,) contributions to `later` with the rest, summed; and the score that they must give."""
+        given, rest, score = self.explained(matrix, rows, len(self.baseline))
+        return given.sum(axis=1) + rest, score
+
+    @property
+    def thresholds(self) -> Mapping[str, np.ndarray]:
+        """Feature to the ascending values at which its trees split."""
+        return self._trees.thresholds
 
     def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""

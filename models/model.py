@@ -39,14 +39,24 @@ class Model(Protocol):
     def method(self) -> str:
         """How it is calibrated."""
 
+    @property
+    def thresholds(self) -> Mapping[str, np.ndarray]:
+        """Feature to the ascending values at which its trees split: up to one goes left, above it right."""
+
     def ready(self) -> "Model":
         """The same, loaded."""
 
     def predict(self, matrix: Matrix) -> np.ndarray:
         """(r, c) float64 probabilities of the target's classes, NaN outside the cohort; a row's do not depend on the others."""
 
-    def contributions(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
-        """(r, k) float64: what each feature adds to the score of a read-out, by its place in `target.readouts`."""
+    def explained(
+        self, matrix: Matrix, rows: np.ndarray, class_index: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What each feature adds to the score of a read-out, by its place in `target.readouts`.
+
+        Returns:
+            (r, k) contributions in the order of `names`, (r,) the rest, (r,) the score that they sum to.
+        """
 
     def accounts(self, matrix: Matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(r,) contributions to the last class with what is expected, summed; and the raw score that they must give."""

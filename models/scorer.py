@@ -98,7 +98,9 @@ class TargetModel:
         """(r, n_scores) float64 raw scores of `rows`, all where None, in the cohort or not."""
         return self._trees.raw(self._input(matrix, rows))
 
-    def contributions(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
+    def explained(
+        self, matrix: Matrix, rows: np.ndarray, class_index: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each feature adds to the raw score of a class (TreeSHAP, Lundberg et al. 2018): exact and signed.
 
         Args:
@@ -108,39 +110,40 @@ class TargetModel:
                 never trained has no score, and zeros here.
 
         Returns:
-            (r, k) float64 in the order of `names`. With `expected(class_index)` a row sums to the class's raw score.
+            (r, k) contributions in the order of `names`; (r,) what is expected before any feature is known, the mean over
+            training's rows; (r,) the class's raw score, their sum.
         """
-        return self._explained(matrix, rows, class_index)[:, :-1]
-
-    def expected(self, class_index: int) -> float:
-        """The class's raw score before any feature is known: the mean over training's rows."""
-        return float(self._oriented(self._unknown, class_index)[0, -1])
+        values = self._input(matrix, rows)
+        given = self._of_class(values, class_index)
+        score = np.zeros(len(values))
+        if class_index in self.trained:
+            place = self.trained.index(class_index)
+            raw = self._trees.raw(values)
+            score = raw[:, place] if self.n_scores > 1 else raw[:, 0] * (1.0 if place else -1.0)
+        return given[:, :-1], given[:, -1], score
 
     def accounts(self, matrix: Matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(r,) contributions to the last trained class with what is expected, summed; and the raw score that they must give."""
-        last = self.trained[-1]
-        total = self.contributions(matrix, rows, last).sum(axis=1) + self.expected(last)
-        return total, self.raw(matrix, rows)[:, -1]
+        given, expected, score = self.explained(matrix, rows, self.trained[-1])
+        return given.sum(axis=1) + expected, score
 
-    def _explained(self, matrix: Matrix, rows: np.ndarray, class_index: int) -> np.ndarray:
-        return self._oriented(self._trees.contributions(self._input(matrix, rows)), class_index)
+    @property
+    def thresholds(self) -> Mapping[str, np.ndarray]:
+        """Feature to the ascending values at which its trees split."""
+        return self._trees.thresholds
 
-    def _oriented(self, contrib: np.ndarray, class_index: int) -> np.ndarray:
-        """(r, k + 1) contributions and bias of one class, out of (r, n_scores, k + 1)."""
+    def _of_class(self, values: np.ndarray, class_index: int) -> np.ndarray:
+        """(r, k + 1) contributions and bias of one class."""
         if class_index not in self.trained:
-            return np.zeros((len(contrib), contrib.shape[2]))
+            return np.zeros((len(values), len(self.names) + 1))
         place = self.trained.index(class_index)
-        of_class: np.ndarray = contrib[:, 0 if self.n_scores == 1 else place]
-        return -of_class if self.n_scores == 1 and place == 0 else of_class
+        if self.n_scores == 1:
+            return self._trees.contributions(values) * (1.0 if place else -1.0)
+        return self._trees.contributions(values, place)
 
     def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""
         return (matrix if rows is None else matrix.take(rows)).model_input(self.names, self.vocabularies)
-
-    @cached_property
-    def _unknown(self) -> np.ndarray:
-        """Contributions of a row of which nothing is known; the bias, last, is every row's."""
-        return self._trees.contributions(np.full((1, len(self.names)), np.nan, np.float32))
 
     @cached_property
     def _trees(self) -> Trees:

@@ -42,6 +42,8 @@ class Block:
             `base_source` is the source.
         base_source: `base_rate:<version>/<target>`.
         reasons: (r) lists of reasons, where asked.
+        accounts: (r) what every family adds to the score, where asked; None at the base rate.
+        what_if: (r) lists of what would change the value, where asked; None at the base rate.
         scores: Further figures of a predicted tag by name, (r,) float64 each, NaN for null; a hazard's horizons and days.
     """
 
@@ -56,6 +58,8 @@ class Block:
     base: np.ndarray | None = None
     base_source: str = ""
     reasons: list[list[dict[str, Any]]] | None = None
+    accounts: list[dict[str, Any] | None] | None = None
+    what_if: list[list[dict[str, Any]] | None] | None = None
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from features.events import DAY
 from features.instants import to_iso
+from models.changes import SAYS
 
 from .score import Scored
 
@@ -57,6 +58,10 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
                 )
             if block.reasons is not None:
                 one["reasons"] = block.reasons[row]
+            if block.accounts is not None and block.accounts[row] is not None:
+                one["explanation"] = block.accounts[row]
+            if block.what_if is not None and block.what_if[row] is not None:
+                one["what_if"] = {"changes": block.what_if[row], "says": SAYS}
             users[person]["tags"].append(one)
     found = {
         "as_of": to_iso(scored.now),

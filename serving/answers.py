@@ -65,18 +65,19 @@ class Answers:
         now = self.clock.now(standing.last_ts) if request.as_of is None else request.as_of
         if now - live.bundle.facts.retention_days * DAY < standing.floor:  # longer ago than the store goes back
             histories, _ = from_log(self.workspace, users, program.fields, program.attributes)
-        found = self._answer(live, histories, now, request.explain, request.only)
+        found = self._answer(live, histories, now, request.explain, request.only, request.what_if)
         if len(users) < len(request.user_ids):
             by_id = dict(zip(users, found["users"], strict=True))
             found["users"] = [by_id[user] for user in request.user_ids]
         return found
 
     def is_quick(self, request: TagsRequest) -> bool:
-        """Is it answered in a few milliseconds: few users, from the store, no reasons?"""
+        """Is it answered in a few milliseconds: few users, from the store, nothing explained?"""
         retention = self.holder.live.bundle.facts.retention_days * DAY
         return (
             len(request.user_ids) <= FEW_USERS
             and not request.explain
+            and not request.what_if
             and (request.as_of is None or request.as_of - retention >= self.store.standing().floor)
         )
 
@@ -173,7 +174,7 @@ class Answers:
 
     def warm(self) -> None:
         """Answer once, so that the first request does not wait for what is compiled or loaded at first use."""
-        self.tags(TagsRequest.model_construct(user_ids=["\0"], as_of=None, only=None, explain=True))
+        self.tags(TagsRequest.model_construct(user_ids=["\0"], as_of=None, only=None, explain=True, what_if=False))
 
     def close(self) -> None:
         """Let go of store and journal."""
@@ -181,7 +182,13 @@ class Answers:
         self.journal.close()
 
     def _answer(
-        self, live: Live, histories: Histories, now: int, explain: bool, only: Sequence[str] | None
+        self,
+        live: Live,
+        histories: Histories,
+        now: int,
+        explain: bool,
+        only: Sequence[str] | None,
+        what_if: bool = False,
     ) -> dict[str, Any]:
-        scored = score(live.bundle, live.tagset, histories, now, explain=explain, only=only)
+        scored = score(live.bundle, live.tagset, histories, now, explain=explain, what_if=what_if, only=only)
         return answer(scored, live.bundle.version, self.clock.name)

@@ -124,6 +124,6 @@ def users_part(console: Console, answer: dict[str, Any]) -> None:
             user["user_id"],
             "\n".join(f"{tag['name']} [bold]{tag['value']}[/] {tag['probability']:.2f}" for tag in predicted),
             "\n".join(f"{title(tag) or tag['name']} [dim]{tag['value']}[/]" for tag in others),
-            "\n".join(dict.fromkeys(line for tag in predicted for line in reason_lines(tag)[:2])),
+            "\n".join(dict.fromkeys(line for tag in predicted for line in reason_lines(tag)[:1])),
         )
     console.print(table)

@@ -192,21 +192,21 @@ def _counted(found: dict[str, Any]) -> Response:
 
 
 def _query(request: Request) -> dict[str, Any]:
-    """`as_of`, `only` (again for more, or with commas) and `explain` of a GET."""
+    """`as_of`, `only` (again for more, or with commas), `explain` and `what_if` of a GET."""
     found: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
         if name == "only":
             found.setdefault("only", []).extend(value.split(","))
         elif name in found:
             raise InputError(f"{name} stands twice in the query.", {"field": name})
-        elif name == "explain":
+        elif name in ("explain", "what_if"):
             if value not in ("true", "false"):
-                raise InputError(f"explain is {value[:40]!r}; it must be true or false.", {"field": name})
+                raise InputError(f"{name} is {value[:40]!r}; it must be true or false.", {"field": name})
             found[name] = value == "true"
         elif name == "as_of":
             found[name] = value
         else:
-            known = did_you_mean(name, ["as_of", "explain", "only"])
+            known = did_you_mean(name, ["as_of", "explain", "only", "what_if"])
             raise InputError(f"Unknown field {name[:60]!r} in the query. {known}", {"field": name[:60]})
     return found
 

@@ -20,6 +20,7 @@ def lookup(
     as_of: int | None = None,
     only: Sequence[str] | None = None,
     explain: bool = False,
+    what_if: bool = False,
     clock: Literal["now", "log"] = "now",
 ) -> dict[str, Any]:
     """What `/v1/tags` answers.
@@ -30,6 +31,7 @@ def lookup(
         as_of: Microseconds UTC; None for the clock.
         only: Names of tags; None for all.
         explain: With the strongest reasons of predicted tags.
+        what_if: With what would change predicted tags, by a search.
         clock: The wall's time, or the log's last instant.
 
     Raises:
@@ -47,8 +49,7 @@ def lookup(
     program = live.bundle.program
     histories, last_ts = from_log(workspace, asked, program.fields, program.attributes)
     now = Clock(clock).now(last_ts) if as_of is None else as_of
-    found = answer(
-        score(live.bundle, live.tagset, histories, now, explain=explain, only=only), live.bundle.version, clock
-    )
+    scored = score(live.bundle, live.tagset, histories, now, explain=explain, what_if=what_if, only=only)
+    found = answer(scored, live.bundle.version, clock)
     by_id = dict(zip(asked, found["users"], strict=True))
     return found | {"users": [by_id[user] for user in users]}

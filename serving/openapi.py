@@ -153,6 +153,7 @@ def _one_user() -> dict[str, Any]:
             parameter("as_of", {"type": "string", "format": "date-time"}),
             parameter("only", {"type": "array", "items": {"type": "string"}}),
             parameter("explain", {"type": "boolean"}),
+            parameter("what_if", {"type": "boolean"}),
         ],
         "responses": _responses("TagsAnswer", TAGS_ANSWER),
     }
@@ -195,6 +196,16 @@ _ANSWERS: Final[dict[str, Any]] = {
                 "additionalProperties": {"type": ["number", "string", "null"]},
             },
             "reasons": {"type": "array", "items": {"type": "object"}},
+            "explanation": {
+                "type": "object",
+                "description": "What every family of features adds to the score, in log-odds: `expected` and the families'"
+                " contributions sum to `score`.",
+            },
+            "what_if": {
+                "type": "object",
+                "description": "The smallest change of what a shop can act on that gives the tag another value; what the"
+                " model would answer, not what would cause anything.",
+            },
         },
     ),
     "User": _object(

@@ -22,6 +22,7 @@ from features.schema import EVENTS
 from features.validate import FIRST_TIME, LONGEST
 
 MAX_USERS: Final = 1_000
+MAX_WHAT_IF: Final = 10
 MAX_EVENTS: Final = 10_000
 MAX_ID: Final = LONGEST["user_id"]
 MAX_PROPERTIES: Final = LONGEST["properties"]
@@ -154,6 +155,17 @@ class TagsRequest(Strict):
     as_of: Instant | None = Field(None, description="Default: the service's clock.")
     only: Annotated[list[str], Field(min_length=1, max_length=200)] | None = Field(None, description="Names of tags.")
     explain: bool = Field(False, description="With the strongest reasons of predicted tags.")
+    what_if: bool = Field(
+        False, description=f"With what would change predicted tags: a search, for at most {MAX_WHAT_IF} users."
+    )
+
+    @model_validator(mode="after")
+    def _few_searches(self) -> Self:
+        if self.what_if and len(self.user_ids) > MAX_WHAT_IF:
+            raise ValueError(
+                f"what_if is answered for at most {MAX_WHAT_IF} users at a time, not {len(self.user_ids)}."
+            )
+        return self
 
 
 class ScoreRequest(Strict):

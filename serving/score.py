@@ -12,12 +12,13 @@ from features import views
 from features.errors import InputError, did_you_mean
 from features.histories import Histories
 from features.matrix import Matrix
-from models.assign import Prediction, assign
+from models.assign import assign, prediction
 from models.bundle import Bundle
-from models.reasons import reasons
 from models.tag import Reading
-from models.tagframe import Block, TagFrame
+from models.tagframe import TagFrame
 from models.tags import TagSet
+
+from .explain import changeable, explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def score(
     now: int,
     *,
     explain: bool = False,
+    what_if: bool = False,
     only: Collection[str] | None = None,
 ) -> Scored:
     """Probabilities and tags of every person in `histories`, as they stand at `now`.
@@ -67,6 +69,7 @@ def score(
         histories: n persons' events.
         now: Microseconds UTC; events at or after it, or that arrived then, are not seen.
         explain: Give the predicted tags' reasons.
+        what_if: Give what would change them: a search for each person, so for few.
         only: Tags wanted; then only the targets that they need are predicted. None for all.
 
     Raises:
@@ -82,22 +85,16 @@ def score(
     wanted = set(paired.plans) if only is None else paired.closure(only)
     needed = set(bundle.models) if only is None else {targets[name] for name in wanted if name in targets}
     probabilities = {name: model.predict(matrix) for name, model in bundle.models.items() if name in needed}
-    predictions = {}
-    for tag, target in targets.items():
-        if target in probabilities:
-            model = bundle.models[target]
-            predictions[tag] = Prediction(
-                target,
-                model.target.classes,
-                probabilities[target],
-                model.base_rates,
-                bundle.version,
-                model.target.readouts,
-                model.target.named_scores if model.target.kind == "hazard" else None,
-            )
+    predictions = {
+        tag: prediction(bundle.models[target], probabilities[target], bundle.version)
+        for tag, target in targets.items()
+        if target in probabilities
+    }
     frame = assign(paired, matrix, predictions, known, now, bundle.facts.timezone, only)
     if explain:
-        frame = replace(frame, blocks=tuple(_explained(bundle, targets, matrix, block) for block in frame.blocks))
+        frame = explained(bundle, targets, matrix, frame)
+    if what_if:
+        frame = changeable(bundle, targets, matrix, frame)
     return Scored(
         now, histories.users, known, matrix, probabilities, frame, bundle.version, tags.digest, paired.unassigned
     )
@@ -155,17 +152,3 @@ def _target(bundle: Bundle, reading: Reading) -> str | None:
     """The first target that the reading prefers."""
     found = (name for pattern in reading.targets for name in bundle.models if fnmatchcase(name, pattern))
     return next(found, None)
-
-
-def _explained(bundle: Bundle, targets: dict[str, str], matrix: Matrix, block: Block) -> Block:
-    """The block with reasons; those at the base rate have none."""
-    reading = block.tag.reading
-    if reading is None or block.base is None:
-        return block
-    model = bundle.models[targets[block.tag.name]]
-    rows = np.flatnonzero(~block.base)
-    label = block.code[rows]
-    if reading.label is not None:
-        label = np.full(len(rows), list(model.target.readouts).index(reading.label))
-    words = iter(reasons(model, bundle.catalogue, matrix, block.person[rows], label))
-    return replace(block, reasons=[[] if at_base else next(words) for at_base in block.base.tolist()])

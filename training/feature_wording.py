@@ -9,10 +9,15 @@ from zoneinfo import ZoneInfo
 
 from features import words
 from features.events import SECOND
-from models.reasons import ZH_UNITS
 
 from .feature_told import Report, Told
 
+ZH_UNITS: Final = {
+    "days": "天", "events": "次", "sessions": "次", "steps": "次", "seconds": "秒", "pieces": "件", "items": "件商品",
+    "categories": "个品类", "channels": "个渠道", "campaigns": "个活动", "pages": "个页面", "kinds": "种行为", "referrers": "个来源",
+    "points": "分",
+}  # fmt: skip
+"""Units as they stand alone."""
 WORDS: Final = Path(__file__).with_name("feature_report.toml")
 
 

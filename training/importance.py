@@ -71,7 +71,7 @@ def importance(model: Model, people: Matrix) -> Importance:
     rows = np.flatnonzero(model.target.eligible(people))
     n_classes = len(model.target.classes)
     places = range(n_classes) if 2 < n_classes <= CLASSES else [n_classes - 1]
-    found = [np.abs(model.contributions(people, rows, place)).mean(axis=0) for place in places] if len(rows) else []
+    found = [np.abs(model.explained(people, rows, place)[0]).mean(axis=0) for place in places] if len(rows) else []
     trained = [one for one in found if one.any()]
     return Importance(
         target=model.target.name,

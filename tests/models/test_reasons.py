@@ -13,7 +13,7 @@ from features.catalogue import load as load_catalogue
 from features.events import DAY
 from features.matrix import Matrix
 from models.calibration import Calibrator
-from models.reasons import MOST, question, questions, reason, reasons
+from models.reasons import MOST, explain, question, questions, reason
 from models.scorer import TargetModel
 from models.targets import Churn, Stages, Target
 
@@ -48,6 +48,10 @@ def model_of(target, k):
     params |= {"verbosity": -1, "num_threads": 1, "seed": 1, "num_leaves": 15}
     text = lightgbm.train(params, lightgbm.Dataset(x, y, feature_name=list(NAMES)), 20).model_to_string()
     return TargetModel(target, tuple(range(k)), NAMES, vocabularies, text, Calibrator("none", {}), np.full(k, 1 / k))
+
+
+def reasons(*asked):
+    return [one.reasons for one in explain(*asked)]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +122,7 @@ def test_values_are_told_as_they_are(models):
             else:
                 number = matrix.column(name)[row]
                 assert one["value"] == (None if np.isnan(number) else number)
-            assert set(one) == {"feature", "family", "value", "unit", "contribution", "en", "zh"}
+            assert set(one) == {"feature", "family", "value", "unit", "contribution", "en", "zh", "effect", "sentence"}
             kinds.add(type(one["value"]))
     assert kinds == {float, str, type(None)}
     json.dumps(told, allow_nan=False)
@@ -144,8 +148,8 @@ def entry(unit, en="purchases", zh="购买"):
             CATALOGUE.entries["purchase_age"],
             3.0,
             0.4249,
-            "days since the last purchase: 3 (+0.42)",
-            "距上次购买天数：3（+0.42）",
+            "days since the last purchase: 3 days (+0.42)",
+            "距上次购买天数：3天（+0.42）",
         ),
         (
             CATALOGUE.entries["purchase_age"],
@@ -155,7 +159,7 @@ def entry(unit, en="purchases", zh="购买"):
             "距上次购买天数：无（-1.00）",
         ),
         (entry("events"), 4.0, -0.1, "purchases: 4 (-0.10)", "购买：4次（-0.10）"),
-        (entry("seconds"), 12.345, 0.0, "purchases: 12.3 seconds (+0.00)", "购买：12.3秒（+0.00）"),
+        (entry("seconds"), 12.345, 0.0, "purchases: 12 seconds (+0.00)", "购买：12秒（+0.00）"),
         (entry("share"), 0.256, 2.0, "purchases: 26% (+2.00)", "购买：26%（+2.00）"),
         (entry("ratio"), 0.256, 2.0, "purchases: 0.26 (+2.00)", "购买：0.26（+2.00）"),
         (entry("currency"), 12345.6, 2.0, "purchases: 12,346 (+2.00)", "购买：12,346（+2.00）"),
@@ -163,12 +167,12 @@ def entry(unit, en="purchases", zh="购买"):
     ],
 )
 def test_words(made, value, contribution, en, zh):
-    told = reason(made, value, contribution)
+    told = reason(made, value, contribution, "buying")
     assert (told["en"], told["zh"], told["value"], told["contribution"]) == (en, zh, value, contribution)
 
 
 def test_every_unit_of_the_catalogue_has_its_words():
     for made in CATALOGUE.entries.values():
-        told = reason(made, 2.5, 0.1)
+        told = reason(made, 2.5, 0.1, "buying")
         assert told["en"].startswith(f"{made.en}: ")
         assert told["zh"].startswith(f"{made.zh}：")

@@ -100,28 +100,29 @@ def test_contributions_and_expectation_sum_to_the_raw_score(model: TargetModel) 
     rows = np.arange(0, 300, 3)
     raw = model.raw(matrix, rows)
     for place, class_index in enumerate(model.trained):
-        found = model.contributions(matrix, rows, class_index)
+        found, expected, told = model.explained(matrix, rows, class_index)
         assert found.shape == (len(rows), len(NAMES))
         score = raw[:, place] if model.n_scores > 1 else raw[:, 0] * (1 if place else -1)
-        np.testing.assert_allclose(found.sum(axis=1) + model.expected(class_index), score, atol=1e-9)
+        np.testing.assert_array_equal(told, score)
+        np.testing.assert_allclose(found.sum(axis=1) + expected, score, atol=1e-9)
+        assert np.ptp(expected) == 0
         assert np.abs(found).max() > 0.1
     never = next((c for c in range(len(model.target.classes)) if c not in model.trained), None)
     if never is not None:
-        assert not model.contributions(matrix, rows, never).any()
-        assert model.expected(never) == 0
+        assert not any(part.any() for part in model.explained(matrix, rows, never))
 
 
 def test_threads_that_predict_and_explain_agree_with_one_alone(stage_model: TargetModel) -> None:
     matrix = matrix_of(60)
     rows = np.arange(60)
-    expected = stage_model.predict(matrix), stage_model.contributions(matrix, rows, 2)
+    expected = stage_model.predict(matrix), stage_model.explained(matrix, rows, 2)[0]
     wrong = []
 
     def work(turn: int) -> None:
         for _ in range(15):
             if turn % 2 and stage_model.predict(matrix).tobytes() != expected[0].tobytes():
                 wrong.append("predict")
-            if not turn % 2 and stage_model.contributions(matrix, rows, 2).tobytes() != expected[1].tobytes():
+            if not turn % 2 and stage_model.explained(matrix, rows, 2)[0].tobytes() != expected[1].tobytes():
                 wrong.append("contributions")
 
     threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]

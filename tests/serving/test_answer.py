@@ -40,7 +40,7 @@ def test_the_shape(told):
     for user in told["users"]:
         assert list(user) == ["user_id", "known", "tags"]
         for tag in user["tags"]:
-            assert wanted <= set(tag) <= wanted | {"value_title", "reasons", "note", "readouts"}
+            assert wanted <= set(tag) <= wanted | {"value_title", "reasons", "explanation", "note", "readouts"}
             assert isinstance(tag["value"], str)
             assert set(tag["title"]) == {"zh", "en"}
             assert tag["computed_at"] == told["as_of"]

@@ -172,7 +172,7 @@ def test_reasons_are_given_where_asked_and_a_model_speaks(bundle, tags, historie
     (stage,) = [block for block in scored.tags.blocks if block.tag.name == "stage"]
     place = int(np.flatnonzero(~stage.base)[0])
     model, matrix = bundle.models["stage_7d"], scored.matrix
-    own = model.contributions(matrix, stage.person[[place]], int(stage.code[place]))[0]
+    own = model.explained(matrix, stage.person[[place]], int(stage.code[place]))[0][0]
     assert abs(stage.reasons[place][0]["contribution"]) >= np.abs(own).max() * 0.5
 
 

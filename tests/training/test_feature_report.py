@@ -132,7 +132,7 @@ def test_contributions_are_the_mean_of_every_persons(home):
         model = bundle.models[found.target]
         rows = np.flatnonzero(model.target.eligible(matrix))
         places = [1] if model.target.binary else range(len(model.target.classes))
-        each = [np.abs(model.contributions(matrix, rows, place)).mean(axis=0) for place in places]
+        each = [np.abs(model.explained(matrix, rows, place)[0]).mean(axis=0) for place in places]
         assert found.people == len(rows)
         np.testing.assert_allclose(found.contribution, np.mean([one for one in each if one.any()], axis=0), rtol=1e-9)
 
