@@ -243,11 +243,14 @@ def due(workspace: Workspace, as_of: str, after: tuple[int, ...], out: Path | No
     return result, lambda found: show_facts({**found, **found["due"], "due": None})
 
 
-@verb(examples="intently lookup u1 u2\nintently lookup u1 --as-of 2025-12-31 --explain --json")
+@verb(
+    examples="intently lookup u1 u2\nintently lookup u1 --as-of 2025-12-31 --explain --json\nintently lookup u1 --explain --what-if"
+)
 @click.argument("users", nargs=-1, required=True)
 @click.option("--as-of", help=f"{AS_OF} Default: the clock.")
 @click.option("--only", multiple=True, help="Only these tags.")
 @click.option("--explain", is_flag=True, help="With the strongest reasons.")
+@click.option("--what-if", is_flag=True, help="With what would change predicted tags, by a search.")
 @click.option(
     "--clock",
     type=click.Choice(["now", "log"]),
@@ -261,6 +264,7 @@ def lookup(
     as_of: str | None,
     only: tuple[str, ...],
     explain: bool,
+    what_if: bool,
     clock: Literal["now", "log"],
 ) -> Shown:
     """The tags of USERS: the same answer as the service, without one."""
@@ -268,8 +272,34 @@ def lookup(
     from serving.show import show_users
 
     moment = instant(workspace, as_of) if as_of else None
-    result = run(drained(workspace), list(users), as_of=moment, only=list(only) or None, explain=explain, clock=clock)
+    wanted = list(only) or None
+    result = run(drained(workspace), list(users), moment, wanted, explain=explain, what_if=what_if, clock=clock)
     return result, show_users
+
+
+@verb(
+    examples="intently drivers\nintently drivers --tag churn_risk --users 5000 --json\n"
+    "intently drivers --out drivers.html --lang zh\nintently drivers --tag purchase_intent --out drivers.png"
+)
+@click.option("--tag", "tags", multiple=True, help="Only this predicted tag; again for more. Default: all.")
+@click.option("--users", type=click.IntRange(20), default=1_000, show_default=True, help="People looked at, about.")
+@click.option("--as-of", help=f"{AS_OF} Default: the log's last instant.")
+@click.option("--out", type=click.Path(path_type=Path), help="A page (.html) or a picture (.png) to write.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the page.")
+def drivers(
+    workspace: Workspace, tags: tuple[str, ...], users: int, as_of: str | None, out: Path | None, lang: str
+) -> Shown:
+    """What drives predicted tags: the features and families that part each value's people from the others."""
+    from serving.drivers import drivers as run
+    from training.drivers import check, show, write
+
+    if out is not None:
+        check(out)
+    result = run(drained(workspace), tags, users, instant(workspace, as_of) if as_of else None)
+    if out is not None:
+        write(out, result, lang)
+        result |= {"path": str(out)}
+    return result, show
 
 
 @verb(examples="intently serve\nintently serve --port 8080 --clock log")

@@ -14,7 +14,9 @@ import pytest
 
 from .conftest import ROOT, intently
 
-VERBS = ["simulate", "ingest", "train", "promote", "rollback", "score", "lookup", "serve", "ui", "compact", "demo", "paths"]
+VERBS = [
+    "simulate", "ingest", "train", "promote", "rollback", "score", "lookup", "drivers", "serve", "ui", "compact", "demo", "paths",
+]  # fmt: skip
 
 
 def refused(*words, home=None, **kwargs):
@@ -135,10 +137,36 @@ def test_verbs_that_need_an_earlier_one_say_which(tmp_path):
     assert (answer["read"], answer["accepted"]) == (10, 10)
     code, message = refused("train", home=home)
     assert code == "too_little_data", message
-    for words in (["score", "--as-of", "2025-01-11"], ["lookup", "u1"], ["serve"]):
+    for words in (["score", "--as-of", "2025-01-11"], ["lookup", "u1"], ["drivers"], ["serve"]):
         code, message = refused(*words, home=home)
         assert code == "not_ready"
         assert "promote" in message
+
+
+def test_drivers_say_what_they_cannot_do(shop, tmp_path):
+    for words, part in (
+        (["--tag", "stages"], "Did you mean 'stage'"),
+        (["--tag", "lifecycle"], "no model stands behind it"),
+        (["--out", tmp_path / "d.pdf"], "must end in .html or .png"),
+        (["--out", tmp_path / "no" / "d.png"], "There is no folder"),
+        (["--users", 3], "3 is not in the range"),
+    ):
+        code, message = refused("drivers", *words, home=shop.home)
+        assert part in message, message
+        assert code in {"bad_input", "usage"}
+
+
+def test_drivers_and_what_would_change_an_answer(shop, tmp_path):
+    _, answer, _ = intently("drivers", "--tag", "stage", "--users", 60, "--out", tmp_path / "d.html", home=shop.home)
+    assert [tag["name"] for tag in answer["tags"]] == ["stage"]
+    assert answer["path"] == str(tmp_path / "d.html")
+    _, answer, _ = intently(
+        "lookup", "u0000001", "--clock", "log", "--explain", "--what-if", "--only", "stage", home=shop.home
+    )
+    (tag,) = answer["users"][0]["tags"]
+    if answer["users"][0]["known"]:
+        assert tag["what_if"]["says"]["en"].startswith("This says what the model would answer")
+        assert tag["explanation"]["families"]
 
 
 def test_times_without_an_offset_are_refused(shop):
