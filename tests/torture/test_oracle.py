@@ -1,6 +1,6 @@
 """The whole catalogue against the oracle at full count: 20 seeds of at least 10,000 events and 10,000 (person, cutoff).
 
-Two processes take about ten minutes. `INTENTLY_SEEDS` and `INTENTLY_PERSONS` (20 cutoffs each) choose other counts. As a
+Two processes take five minutes of processor time each. `INTENTLY_SEEDS` and `INTENTLY_PERSONS` (20 cutoffs each) choose other counts. As a
 script this compares the seeds that it is given, and prints what it found.
 """
 
