@@ -12,7 +12,7 @@ from features.catalogue import Catalogue
 from features.matrix import Matrix
 from features.words import Language
 
-from .counterfactual import Change, Judge, Search, moves_of
+from .counterfactual import Change, Judge, Search, moves_of, together, values_of
 from .levers import Lever
 from .model import Model
 from .phrases import amount, phrase
@@ -21,9 +21,9 @@ from .tagframe import Block
 
 SAYS: Final = {
     "en": "This says what the model would answer if these figures were so and all others as they are. It does not say what would "
-    "cause a purchase. Windows of one question move together; ratios and other figures made from the same events do not.",
+    "cause a purchase. Counts and ages of the same events move together; ratios, trends and other figures made from them do not.",
     "zh": "此处说明：若这些数值如此而其余不变，模型会如何回答；并不说明什么会促成购买。"
-    "同一问题的各时间窗一并变动，由相同行为算出的比率等其他数值不变。",
+    "相同行为的次数与距今天数一并变动，由其算出的比率、趋势等其他数值不变。",
 }
 
 
@@ -66,10 +66,12 @@ def _told(change: Change, catalogue: Catalogue, matrix: Matrix, now: Block, curr
     value = now.values[change.code if change.moves else change.aim]
     title = titles.get(value, {"zh": value, "en": value})
     features, en_parts, zh_parts = [], [], []
+    values = values_of(matrix, change.moves)
+    then, was = together(change.moves, values), {name: _known(number) for name, number in values.items()}
+    own = {move.lever.name for move in change.moves}
     for move in change.moves:
-        was = {name: _known(float(matrix.column(name)[0])) for name in move.after}
         entry = catalogue.entries[move.lever.name]
-        after, before_it = move.after[entry.name], was[entry.name]
+        after, before_it = then.get(entry.name, values[entry.name]), was[entry.name]
         en_parts.append(f"{phrase(entry, after, 'en', currency)} ({_was(before_it, entry.unit, 'en')})")
         zh_parts.append(f"{phrase(entry, after, 'zh', currency)}（{_was(before_it, entry.unit, 'zh')}）")
         features.append(
@@ -80,7 +82,9 @@ def _told(change: Change, catalogue: Catalogue, matrix: Matrix, now: Block, curr
                 "from": before_it,
                 "to": after,
                 "along": {
-                    name: {"from": was[name], "to": value} for name, value in move.after.items() if name != entry.name
+                    name: {"from": was[name], "to": then[name]}
+                    for name in move.lever.moved
+                    if name in then and name not in own and then[name] != was[name]
                 },
                 "why": move.lever.why.json,
                 "en": en_parts[-1],

@@ -32,10 +32,11 @@ Judge = Callable[[Matrix], Block]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A lever pulled: `steps` of it, and the values that the features have then."""
+    """A lever pulled `steps` up or down, and the values that the features that it moves have then."""
 
     lever: Lever
     steps: int
+    up: bool
     after: Mapping[str, float]
 
     @property
@@ -78,6 +79,7 @@ class Search:
 
     def __init__(self, judge: Judge, matrix: Matrix, moves: Sequence[Move], kin: Mapping[str, object]) -> None:
         self.judge, self.matrix, self.moves, self.kin = judge, matrix, moves, kin
+        self.values = values_of(matrix, moves)
         self.now = judge(matrix)
         self.code = int(self.now.code[0])
 
@@ -140,7 +142,7 @@ class Search:
         return Change(aim, int(block.code[place]), sets[place], float(block.probability[place]))
 
     def _judged(self, sets: Sequence[tuple[Move, ...]]) -> Block:
-        return self.judge(changed(self.matrix, [[move.after for move in moves] for moves in sets]))
+        return self.judge(changed(self.matrix, [together(moves, self.values) for moves in sets]))
 
     def _is_there(self, code: int, aim: int, way: int) -> bool:
         return code == aim if way == 0 else (code - aim) * way >= 0
@@ -163,15 +165,27 @@ def _one_a_combination(sets: Sequence[tuple[Move, ...]]) -> list[tuple[Move, ...
     return list(kept.values())
 
 
-def changed(matrix: Matrix, afters: Sequence[Sequence[Mapping[str, float]]]) -> Matrix:
+def together(moves: Sequence[Move], now: Mapping[str, float]) -> dict[str, float]:
+    """What several moves make of the features, one after the other: two that add an event each add two to what counts both."""
+    found: dict[str, float] = {}
+    for move in moves:
+        found |= move.lever.pulled({**now, **found}, move.after[move.lever.name], move.up)
+    return found
+
+
+def values_of(matrix: Matrix, moves: Sequence[Move]) -> dict[str, float]:
+    """A row's values of all features that some moves change."""
+    return {name: float(matrix.column(name)[0]) for name in {name for move in moves for name in move.lever.moved}}
+
+
+def changed(matrix: Matrix, afters: Sequence[Mapping[str, float]]) -> Matrix:
     """A row's matrix once for each set of new values, which are put in."""
     found = matrix.take(np.zeros(len(afters), np.int64))
     values = np.array(found.values, order="F")
     place = {name: column for column, name in enumerate(matrix.names)}
     for row, after in enumerate(afters):
-        for one in after:
-            for name, value in one.items():
-                values[row, place[name]] = value
+        for name, value in after.items():
+            values[row, place[name]] = value
     return replace(found, values=values)
 
 
@@ -187,7 +201,7 @@ def moves_of(model: Model, levers: Sequence[Lever], matrix: Matrix) -> list[Move
                 way = -1 if after[lever.name] < now[lever.name] else 1
                 there = _bins(model, names, now | after)
                 if there != bins[way]:
-                    found.append(Move(lever, steps, after))
+                    found.append(Move(lever, steps, way > 0, after))
                 bins[way] = there
     return found
 

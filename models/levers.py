@@ -1,8 +1,9 @@
 """What a shop can act on (`what_if/levers.toml`), and what else moves when one such feature does.
 
-The windows of one question hold each other: three cart additions more in the last 7 days are three more in the last 30. A
-change of one window therefore changes the longer ones by as much, and keeps the shorter ones within it. Whatever else is made
-from the same events (ratios, trends, other questions) stays as it is.
+An event that is in a window is in every longer one, and is of every kind among which its own is counted. Three cart additions
+more in the last 7 days are therefore three more in the last 30 and three more events of any kind, the last one is at most 7 days
+ago, and with fewer the shorter windows hold no more than that; a view 3 days ago is an event within 7 days. Whatever else is
+made from the same events (ratios, trends, sessions, streaks) stays as it is.
 """
 
 import tomllib
@@ -39,8 +40,11 @@ class Lever:
         most: Steps within which a change is small.
         nothing: The value that one without an answer can get; None where there is none.
         why: Why it can be acted on.
-        longer: Features of the same question whose windows hold this one's.
-        shorter: Those whose windows lie in this one's.
+        days: The window's length; 0 where there is none.
+        more: Counts that hold what this one counts: they change by as much.
+        fewer: Counts of the same question in shorter windows: they hold no more.
+        least: Counts, by the length of their windows in days, that hold at least this many, or the one event of an age.
+        ages: Days since the last event of kinds that hold this one's: such an event is no longer ago than that.
         ceiling: The largest possible value; infinite where there is none.
     """
 
@@ -50,14 +54,17 @@ class Lever:
     most: int
     nothing: float | None
     why: Words
-    longer: tuple[str, ...]
-    shorter: tuple[str, ...]
+    days: float
+    more: tuple[str, ...]
+    fewer: tuple[str, ...]
+    least: Mapping[str, float]
+    ages: tuple[str, ...]
     ceiling: float
 
     @property
     def moved(self) -> tuple[str, ...]:
         """Every feature that a change of this one may change, itself first."""
-        return (self.name, *self.longer, *self.shorter)
+        return (self.name, *self.more, *self.fewer, *self.least, *self.ages)
 
     def values(self, now: Mapping[str, float]) -> list[tuple[int, dict[str, float]]]:
         """What a change makes of the features that it moves.
@@ -70,19 +77,40 @@ class Lever:
         """
         value = now[self.name]
         if np.isnan(value):
-            return [] if self.nothing is None else [(self.most, {self.name: self.nothing})]
+            return [] if self.nothing is None else [(self.most, self._fallen(now, self.nothing))]
         found = []
         for steps in range(1, self.most + 1):
             change = steps * self.step
             if self.direction != "down" and value + change <= self.ceiling:
-                longer = {name: now[name] + change for name in self.longer}
-                found.append((steps, {self.name: value + change} | longer))
+                found.append((steps, self._risen(now, value + change)))
             if self.direction != "up" and value - change > -self.step and value > 0:
-                after = max(0.0, value - change)
-                longer = {name: max(now[name] - (value - after), after) for name in self.longer}
-                shorter = {name: min(now[name], after) for name in self.shorter}
-                found.append((steps, {self.name: after} | longer | shorter))
+                found.append((steps, self._fallen(now, max(0.0, value - change))))
         return found
+
+    def pulled(self, now: Mapping[str, float], to: float, up: bool) -> dict[str, float]:
+        """What it makes of the features, as they stand by now, to bring this one up or down to a value; nothing where it is."""
+        value = now[self.name]
+        if up and value < to:
+            return self._risen(now, to)
+        return self._fallen(now, to) if not up and not value <= to else {}  # NaN is above all
+
+    def _risen(self, now: Mapping[str, float], after: float) -> dict[str, float]:
+        change = after - now[self.name]
+        return (
+            {self.name: after}
+            | {name: now[name] + change for name in self.more}
+            | {name: max(now[name], after) for name in self.least}
+            | {name: float(np.fmin(now[name], self.days)) for name in self.ages}
+        )
+
+    def _fallen(self, now: Mapping[str, float], after: float) -> dict[str, float]:
+        found = {self.name: after}
+        if self.days == 0:  # an age, or a streak, of which nothing is known
+            found |= {name: float(np.fmin(now[name], after)) for name in self.ages}
+            return found | {name: max(now[name], 1.0) for name, days in self.least.items() if after <= days}
+        change = now[self.name] - after
+        found |= {name: max(now[name] - change, after) for name in self.more}
+        return found | {name: min(now[name], after) for name in self.fewer}
 
 
 def levers(catalogue: Catalogue, path: Path = OURS) -> tuple[Lever, ...]:
@@ -91,20 +119,17 @@ def levers(catalogue: Catalogue, path: Path = OURS) -> tuple[Lever, ...]:
     Raises:
         SpecError: An entry that is not understood, or a feature of which it is not known what a change of it moves.
     """
-    groups: dict[object, list[str]] = {}
-    for name, entry in catalogue.entries.items():
-        groups.setdefault(question(entry.feature), []).append(name)
     found: dict[str, Lever] = {}
     for table in _read(path):
-        for name, entry in catalogue.entries.items():
+        for name in catalogue.names:
             if any(fnmatchcase(name, pattern) for pattern in table["features"]):
                 if name in found:
                     raise SpecError(f"{path.name}: {name!r} stands in two levers. Leave it in one.")
-                found[name] = _lever(catalogue, name, table, groups[question(entry.feature)], path)
+                found[name] = _lever(catalogue, name, table, path)
     return tuple(found[name] for name in catalogue.entries if name in found)
 
 
-def _lever(catalogue: Catalogue, name: str, table: dict[str, Any], mates: list[str], path: Path) -> Lever:
+def _lever(catalogue: Catalogue, name: str, table: dict[str, Any], path: Path) -> Lever:
     feature = catalogue.entries[name].feature
     days = _days(feature)
     if days is None:
@@ -112,9 +137,20 @@ def _lever(catalogue: Catalogue, name: str, table: dict[str, Any], mates: list[s
             f"{path.name}: {name!r} cannot be a lever: only counts, days, sessions, ages and streaks up to the cutoff can, "
             "of which it is known what moves along. Take it out."
         )
-    lengths = {mate: _days(catalogue.entries[mate].feature) for mate in mates if mate != name}
-    spans = {mate: length for mate, length in lengths.items() if length is not None}
-    calendar = isinstance(feature, Distinct)
+    more, fewer, least, ages = [], [], {}, []
+    for mate, entry in catalogue.entries.items():
+        other, length = entry.feature, _days(entry.feature)
+        if mate == name or length is None or isinstance(feature, Streak):
+            continue
+        same = question(other) == question(feature)
+        if same and length < days:
+            fewer.append(mate)
+        elif _holds(other, feature) and length >= days and isinstance(other, type(feature)) and days:
+            more.append(mate)
+        elif isinstance(other, Age) and _holds(other, feature):
+            ages.append(mate)
+        elif isinstance(other, Count) and _holds(other, feature) and length >= days:
+            least[mate] = length
     return Lever(
         name=name,
         direction=table["direction"],
@@ -122,10 +158,23 @@ def _lever(catalogue: Catalogue, name: str, table: dict[str, Any], mates: list[s
         most=int(table["most"]),
         nothing=float(table["nothing"]) if "nothing" in table else None,
         why=Words(**table["why"]),
-        longer=tuple(mate for mate, span in spans.items() if span > days),
-        shorter=tuple(mate for mate, span in spans.items() if span < days),
-        ceiling=days if calendar else np.inf,
+        days=days,
+        more=tuple(more),
+        fewer=tuple(fewer),
+        least=least,
+        ages=tuple(ages),
+        ceiling=days if isinstance(feature, Distinct) else np.inf,
     )
+
+
+def _holds(other: Feature, feature: Feature) -> bool:
+    """Is every event that a feature is about of a kind that the other is about too?"""
+    wide, narrow = (getattr(one, "kinds", None) for one in (other, feature))
+    if isinstance(feature, Abandoned) or isinstance(other, Abandoned):
+        return isinstance(feature, Abandoned) and isinstance(other, Abandoned)
+    if isinstance(other, Age) and other.lifetime:
+        return False  # what is known of it lies beyond what is seen
+    return wide is not None and narrow is not None and (not wide or (bool(narrow) and set(narrow) <= set(wide)))
 
 
 def _days(feature: Feature) -> float | None:

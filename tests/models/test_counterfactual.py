@@ -13,7 +13,7 @@ from features.matrix import Matrix
 from models.assign import predicted, prediction
 from models.calibration import Calibrator
 from models.changes import what_if
-from models.counterfactual import changed, moves_of
+from models.counterfactual import Move, changed, moves_of, together, values_of
 from models.levers import levers
 from models.scorer import TargetModel
 from models.tags import OURS, load_tags
@@ -106,8 +106,8 @@ def test_no_smaller_change_of_one_feature_crosses(models, name):
     for n in range(len(whole)):
         row = whole.take(np.array([n]))
         code = int(judge(row).code[0])
-        single = [(lever, k, after) for lever, k, after in every_single_change(row) if lever.name in COUNTS]
-        codes = judge(changed(row, [[after] for _, _, after in single])).code
+        single = [(lever, k, after) for lever, k, after in every_single_change(row)]
+        codes = judge(changed(row, [after for _, _, after in single])).code
         for told in what_if(model, CATALOGUE, LEVERS, row, judge):
             aim = judge(row).values.index(told["to"])
             reach = [
@@ -138,10 +138,10 @@ def test_the_answer_is_what_was_told_when_scored_anew(models, name):
                     None if np.isnan(row.column(one["feature"])[0]) else row.column(one["feature"])[0]
                 )
             if after:
-                block = judge(changed(row, [[after]]))
+                block = judge(changed(row, [after]))
                 assert block.values[block.code[0]] == told["to"]
                 assert float(block.probability[0]) == told["probability"]
-                held = changed(row, [[after]])
+                held = changed(row, [after])
                 for stem, spans in (
                     ("view", (1, 7, 30, 90)),
                     ("cart", (1, 7, 30)),
@@ -164,7 +164,7 @@ def low(**values):
     held = np.zeros_like(row.values)
     held[:, -2:] = 1.0
     row = Matrix(row.person, row.cutoff, row.names, held, {})
-    return changed(row, [[dict.fromkeys(COUNTS, 0.0) | values]])
+    return changed(row, [dict.fromkeys(COUNTS, 0.0) | values])
 
 
 def test_two_features_are_found_where_one_will_not_do():
@@ -173,16 +173,19 @@ def test_two_features_are_found_where_one_will_not_do():
     assert judge(row).values[judge(row).code[0]] != "low"
     told = next(one for one in what_if(model, CATALOGUE, LEVERS, row, judge) if one["features"])
     assert sorted(one["feature"].split("_")[0] for one in told["features"]) == ["cart", "open"]
-    pulled = {lever.name: lever for lever in LEVERS}
+    named = [one["feature"] for one in told["features"]]
     ways = [
-        [(k / pulled[name].most, after) for lever, k, after in every_single_change(row) if lever.name == name]
-        for name in (one["feature"] for one in told["features"])
+        [
+            Move(lever, k, after[name] > row.column(name)[0], after)
+            for lever, k, after in every_single_change(row)
+            if lever.name == name
+        ]
+        for name in named
     ]
     pairs = list(itertools.product(*ways))
-    codes = judge(changed(row, [[a, b] for (_, a), (_, b) in pairs])).code
-    smallest = min(
-        p[0][0] + p[1][0] for p, code in zip(pairs, codes, strict=True) if code == judge(row).values.index(told["to"])
-    )
+    codes = judge(changed(row, [together(pair, values_of(row, pair)) for pair in pairs])).code
+    aim = judge(row).values.index(told["to"])
+    smallest = min(sum(move.size for move in pair) for pair, code in zip(pairs, codes, strict=True) if code == aim)
     assert told["size"] == pytest.approx(smallest)
     assert " and " in told["en"]
     assert "，且" in told["zh"]
@@ -225,3 +228,17 @@ def test_moves_are_those_that_cross_a_threshold(models):
             )
         ]
         assert crossed
+
+
+def test_two_events_more_are_two_events_more_of_any_kind():
+    row = low(event_count_7d=1.0, event_count_30d=5.0, view_count_7d=1.0, view_age=5.0, event_age=5.0)
+    moves = []
+    for lever in LEVERS:
+        if lever.name in ("cart_count_7d", "view_count_1d"):
+            values = {name: float(row.column(name)[0]) for name in lever.moved}
+            steps, after = lever.values(values)[1]
+            moves.append(Move(lever, steps, True, after))
+    then = together(moves, values_of(row, moves))
+    assert (then["event_count_1d"], then["event_count_7d"], then["event_count_30d"]) == (2.0, 5.0, 9.0)
+    assert (then["view_count_7d"], then["cart_count_7d"], then["view_age"], then["event_age"]) == (3.0, 2.0, 1.0, 1.0)
+    assert together(moves[:1], values_of(row, moves)) == moves[0].after

@@ -32,50 +32,89 @@ def test_outcomes_and_what_nobody_can_change_are_no_levers(word):
     assert [name for name in LEVERS if word in name and name != "share_count_365d"] == []
 
 
+def held(lever, **known):
+    """Nothing, but for what is known."""
+    nothing = {name: np.nan if name.endswith("_age") else 0.0 for name in lever.moved}
+    return nothing | {name: value for name, value in known.items() if name in nothing}
+
+
 def test_windows_of_one_question_hold_each_other():
     lever = LEVERS["cart_count_7d"]
-    assert lever.longer == ("cart_count_30d", "cart_count_90d")
-    assert lever.shorter == ("cart_count_1d",)
-    now = {"cart_count_1d": 1.0, "cart_count_7d": 2.0, "cart_count_30d": 4.0, "cart_count_90d": 4.0}
-    assert lever.values(now)[2] == (3, {"cart_count_7d": 5.0, "cart_count_30d": 7.0, "cart_count_90d": 7.0})
-    fewer = LEVERS["uncart_count_30d"].values({"uncart_count_1d": 1.0, "uncart_count_7d": 2.0, "uncart_count_30d": 2.0})
-    assert fewer == [
-        (1, {"uncart_count_30d": 1.0, "uncart_count_1d": 1.0, "uncart_count_7d": 1.0}),
-        (2, {"uncart_count_30d": 0.0, "uncart_count_1d": 0.0, "uncart_count_7d": 0.0}),
-    ]
+    assert {"cart_count_30d", "cart_count_90d"} < set(lever.more)
+    assert lever.fewer == ("cart_count_1d",)
+    now = held(lever, cart_count_1d=1.0, cart_count_7d=2.0, cart_count_30d=4.0, cart_count_90d=4.0)
+    steps, after = lever.values(now)[2]
+    assert steps == 3
+    assert {name: after[name] for name in after if name.startswith("cart_count")} == {
+        "cart_count_7d": 5.0, "cart_count_30d": 7.0, "cart_count_90d": 7.0,
+    }  # fmt: skip
+    lever = LEVERS["uncart_count_30d"]
+    now = held(
+        lever, uncart_count_1d=1.0, uncart_count_7d=2.0, uncart_count_30d=2.0, event_count_30d=9.0, event_count_90d=9.0
+    )
+    after = lever.values(now)[1][1]
+    assert [after[f"uncart_count_{days}d"] for days in (1, 7, 30)] == [0.0, 0.0, 0.0]
+    assert (after["event_count_30d"], after["event_count_90d"]) == (7.0, 7.0)
+
+
+def test_events_are_events_of_every_kind_that_holds_theirs_and_no_longer_ago_than_their_window():
+    lever = LEVERS["cart_count_7d"]
+    now = held(lever, cart_age=20.0, consider_age=3.0, event_count_7d=1.0, event_count_30d=6.0)
+    after = lever.values(now)[1][1]
+    assert (after["event_count_7d"], after["event_count_30d"]) == (3.0, 8.0)
+    assert (after["cart_age"], after["consider_age"], after["activity_age"], after["event_age"]) == (7.0, 3.0, 7.0, 7.0)
+    assert not {"view_age", "view_count_7d", "purchase_age", "event_count_1d", "session_now_cart"} & set(lever.moved)
 
 
 def test_ages_fall_to_nothing_and_begin_there():
     lever = LEVERS["view_age"]
-    assert lever.values({"view_age": 2.5}) == [(1, {"view_age": 1.5}), (2, {"view_age": 0.5}), (3, {"view_age": 0.0})]
-    assert lever.values({"view_age": np.nan}) == [(lever.most, {"view_age": 0.0})]
-    assert lever.values({"view_age": 0.0}) == []
-    assert LEVERS["cart_count_7d"].values(dict.fromkeys(LEVERS["cart_count_7d"].moved, np.nan)) == []
+    found = lever.values(held(lever, view_age=2.5, browse_age=1.0, event_age=1.0, activity_age=1.0, view_count_7d=4.0))
+    assert [(steps, after["view_age"]) for steps, after in found] == [(1, 1.5), (2, 0.5), (3, 0.0)]
+    assert [after["browse_age"] for _, after in found] == [1.0, 0.5, 0.0]
+    assert ["view_count_1d" in after for _, after in found] == [False, True, True]
+    assert (found[1][1]["view_count_1d"], found[1][1]["view_count_7d"], found[1][1]["event_count_1d"]) == (
+        1.0,
+        4.0,
+        1.0,
+    )
+    ((steps, after),) = lever.values(held(lever))
+    assert (steps, after["view_age"], after["activity_age"], after["view_count_1d"]) == (lever.most, 0.0, 0.0, 1.0)
+    assert lever.values(held(lever, view_age=0.0)) == []
+    lever = LEVERS["cart_count_7d"]
+    assert lever.values(dict.fromkeys(lever.moved, np.nan)) == []
 
 
 def test_days_are_no_more_than_the_window_has():
     lever = LEVERS["active_days_7d"]
-    now = dict.fromkeys(lever.moved, 6.0)
+    now = held(lever) | {lever.name: 6.0}
     assert [steps for steps, _ in lever.values(now)] == [1]
 
 
-@given(st.sampled_from(sorted(LEVERS)), st.lists(st.integers(0, 30), min_size=8, max_size=8))
-def test_whatever_is_changed_longer_windows_hold_at_least_as_much(name, parts):
+@given(st.sampled_from(sorted(LEVERS)), st.lists(st.integers(0, 30), min_size=8, max_size=8), st.floats(0, 400))
+def test_whatever_is_changed_longer_windows_hold_at_least_as_much(name, parts, age):
     lever = LEVERS[name]
-    ordered = [*lever.shorter, name, *lever.longer]
-    spans = sorted(ordered, key=lambda one: (one in lever.longer) - (one in lever.shorter))
-    inner, outer = sorted(lever.shorter), sorted(lever.longer)
-    now, total = {}, 0
-    for place, one in enumerate(spans):
+    mates = [one for one in lever.more if one.rsplit("_", 1)[0] == name.rsplit("_", 1)[0]]
+    now, total = held(lever), 0
+    for place, one in enumerate([*lever.fewer, name, *mates]):
         total += parts[place % len(parts)]
         now[one] = float(total)
+    now |= {one: now[name] + 2.0 for one in lever.more if one not in mates}
+    now |= dict.fromkeys(lever.ages, age)
+    if lever.days == 0 and name.endswith("_age"):
+        now[name] = age + 1.0
     for steps, after in lever.values(now):
         then = now | after
+        assert set(after) <= set(lever.moved)
         assert 1 <= steps <= lever.most
         assert after[name] != now[name]
-        assert (after[name] > now[name]) == (after[name] - now[name] == steps * lever.step)
-        assert all(then[one] >= then[name] for one in outer)
-        assert all(0 <= then[one] <= then[name] for one in inner)
+        if after[name] > now[name]:
+            assert after[name] - now[name] == steps * lever.step
+            assert all(then[one] <= lever.days for one in lever.ages)
+        assert all(then[one] >= then[name] for one in lever.more)
+        assert all(0 <= then[one] <= then[name] for one in lever.fewer)
+        if lever.days == 0:
+            assert all(then[one] <= then[name] for one in lever.ages)
+            assert all(then[one] >= 1 for one, days in lever.least.items() if then[name] <= days)
 
 
 @pytest.mark.parametrize(

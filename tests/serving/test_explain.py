@@ -78,7 +78,7 @@ def test_every_change_that_is_told_is_the_whole_scorers_answer(shop, told):
                 if not after:
                     assert change["en"].startswith("Nothing small")
                     continue
-                other = changed(row, [[after]])
+                other = changed(row, [after])
                 said = {
                     name: prediction(live.bundle.models[target], live.bundle.models[target].predict(other), "1")
                     for name, target in targets.items()
