@@ -167,9 +167,10 @@ def _one_a_combination(sets: Sequence[tuple[Move, ...]]) -> list[tuple[Move, ...
 
 def together(moves: Sequence[Move], now: Mapping[str, float]) -> dict[str, float]:
     """What several moves make of the features, one after the other: two that add an event each add two to what counts both."""
-    found: dict[str, float] = {}
-    for move in moves:
-        found |= move.lever.pulled({**now, **found}, move.after[move.lever.name], move.up)
+    found = dict(moves[0].after) if moves else {}
+    for move in moves[1:]:
+        state = {name: found.get(name, now[name]) for name in move.lever.moved}
+        found |= move.lever.pulled(state, move.after[move.lever.name], move.up)
     return found
 
 

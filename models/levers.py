@@ -100,17 +100,22 @@ class Lever:
             {self.name: after}
             | {name: now[name] + change for name in self.more}
             | {name: max(now[name], after) for name in self.least}
-            | {name: float(np.fmin(now[name], self.days)) for name in self.ages}
+            | {name: _lesser(now[name], self.days) for name in self.ages}
         )
 
     def _fallen(self, now: Mapping[str, float], after: float) -> dict[str, float]:
         found = {self.name: after}
         if self.days == 0:  # an age, or a streak, of which nothing is known
-            found |= {name: float(np.fmin(now[name], after)) for name in self.ages}
+            found |= {name: _lesser(now[name], after) for name in self.ages}
             return found | {name: max(now[name], 1.0) for name, days in self.least.items() if after <= days}
         change = now[self.name] - after
         found |= {name: max(now[name] - change, after) for name in self.more}
         return found | {name: min(now[name], after) for name in self.fewer}
+
+
+def _lesser(known: float, other: float) -> float:
+    """The smaller one; the other where nothing is known."""
+    return min(other, known)  # NaN is not below it
 
 
 def levers(catalogue: Catalogue, path: Path = OURS) -> tuple[Lever, ...]:
