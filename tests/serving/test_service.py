@@ -84,6 +84,19 @@ def test_one_user_by_get(served):
         refused(client.get("/v1/users/u1/tags", params=query), 400, "bad_input")
 
 
+def test_what_would_change_an_answer_where_asked(served):
+    workspace, client = served
+    users = ["u1", "u2"]
+    expected = lookup(workspace, users, as_of=AS_OF, what_if=True, clock="log")
+    assert ask(client, user_ids=users, as_of=to_iso(AS_OF), what_if=True) == expected
+    assert any("what_if" in tag for user in expected["users"] for tag in user["tags"])
+    query = {"as_of": to_iso(AS_OF), "what_if": "true"}
+    assert client.get("/v1/users/u1/tags", params=query).json()["users"] == expected["users"][:1]
+    many = {"user_ids": [f"u{n}" for n in range(11)], "what_if": True}
+    assert "at most 10 users" in refused(client.post("/v1/tags", json=many), 400, "bad_input")["message"]
+    refused(client.get("/v1/users/u1/tags", params={"what_if": "yes"}), 400, "bad_input")
+
+
 def test_score_of_a_users_own_events_is_the_users_tags(served):
     workspace, client = served
     users = ["u5", "u1"]
