@@ -300,5 +300,6 @@ def default_specs(workspace: Workspace) -> list[Spec]:
 def specs_for(dataset: str) -> list[Path]:
     """Files of the specs that a data set ships (`taobao`, `online-retail`, `complete-journey`), ours where it ships none."""
     folder = HERE / dataset
-    own = sorted(folder.glob("*.toml")) if re.fullmatch(r"[a-z0-9-]+", dataset) and dataset != "tags" else []
+    named = re.fullmatch(r"[a-z0-9-]+", dataset) and dataset not in {"tags", "more"}
+    own = sorted(folder.glob("*.toml")) if named else []
     return own or sorted(HERE.glob("*.toml"))

@@ -101,12 +101,35 @@ def test_every_data_set_ships_sound_specs(dataset: str) -> None:
         assert len(spec.digest) == 64
 
 
+MORE = {
+    "churn_7d": (7, 30), "churn_14d": (14, 60), "churn_60d": (60, 180), "churn_90d": (90, 180), "churn_activity_30d": (30, 90),
+    "stage_1d": (1, None), "stage_14d": (14, None), "stage_30d": (30, None),
+}  # fmt: skip
+
+
+def test_more_horizons_are_the_defaults_with_other_days() -> None:
+    """Everything but the horizon, what follows from it and the words is as in the default specs, which they join."""
+    specs = {spec.name: spec for spec in load_specs([HERE, HERE / "more"])}
+    assert set(MORE) == set(specs) - set(DEFAULTS["simulated"])
+    for name, (days, lookback) in MORE.items():
+        spec, default = specs[name], specs["stage_7d" if lookback is None else "churn_30d"]
+        assert (spec.target.horizon, spec.split.gap) == (days * DAY, days * DAY)
+        assert (spec.features, spec.params, spec.base_rate) == (default.features, default.params, default.base_rate)
+        if lookback is None:
+            assert spec.target.recipe == default.target.recipe
+        elif name == "churn_activity_30d":
+            assert {"view", "purchase"} < spec.target.kinds
+            assert "message" not in spec.target.kinds
+        else:
+            assert spec.target.recipe == Churn(lookback * DAY)
+
+
 def test_taobao_has_daily_cutoffs() -> None:
     (spec,) = load_specs(specs_for("taobao"))
     assert (spec.target.horizon, spec.split.every) == (DAY, DAY)
 
 
-@pytest.mark.parametrize("name", ["tags", "..", "../models", "/", ""])
+@pytest.mark.parametrize("name", ["tags", "more", "..", "../models", "/", ""])
 def test_a_name_that_is_no_data_set_gets_the_default(name: str) -> None:
     assert specs_for(name) == specs_for("simulated")
 
