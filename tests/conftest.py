@@ -35,6 +35,11 @@ def data_dir():
     return found
 
 
+def pytest_configure():
+    """Let Ctrl-C be felt, here and in the processes of tests: a shell starts what runs in the background without it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config, items):
     """Full-count torture and benchmarks run only when asked for (`-m`)."""
     if config.option.markexpr:

@@ -284,10 +284,12 @@ def test_the_page_opens_where_the_runs_are(own):
                 break
             except OSError:
                 time.sleep(0.2)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-            seen["page"] = b"MLflow" in answer.read()
-        seen["versions"] = list(connect(workspace, f"http://127.0.0.1:{port}").versions())
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+                seen["page"] = b"MLflow" in answer.read()
+            seen["versions"] = list(connect(workspace, f"http://127.0.0.1:{port}").versions())
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     watcher = threading.Thread(target=stop_when_up)
     watcher.start()
