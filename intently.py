@@ -388,6 +388,40 @@ def paths(
     return result, show_paths
 
 
+@verb(
+    examples="intently flow --from 2025-10-01 --until 2025-12-24\n"
+    "intently flow --from 2025-10-01 --until 2025-12-31 --every 30d --by aipl --out flow.html --json"
+)
+@click.option("--from", "start", required=True, help=f"Start of the first period. {AS_OF}")
+@click.option("--until", required=True, help=f"Periods end at or before it. {AS_OF}")
+@click.option("--every", default="7d", show_default=True, help="Length of a period.")
+@click.option(
+    "--by",
+    type=click.Choice(["stage", "aipl"]),
+    default="stage",
+    show_default=True,
+    help="The stage reached in a period, or the AIPL rules' state at its end.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="A page (.html) or a picture (.png, .svg) to write.")
+def flow(
+    workspace: Workspace, start: str, until: str, every: str, by: Literal["stage", "aipl"], out: Path | None
+) -> Shown:
+    """How everybody moves between stages from period to period: numbers, shares with intervals, and a picture."""
+    from features.instants import parse_span
+    from training.moves import flow as run
+    from training.moves_told import check, show, write
+
+    if out is not None:
+        check(out)
+    span = parse_span(every)
+    ready = drained(workspace)
+    result = run(ready, instant(ready, start), instant(ready, until), span, by)
+    if out is not None:
+        write(out, result)
+        result |= {"written": [str(out)]}
+    return result, show
+
+
 @verb(examples="intently compact")
 def compact(workspace: Workspace) -> Shown:
     """Bring the derived histories up to date with the log, so that reading is fast.

@@ -16,6 +16,7 @@ from .conftest import ROOT, intently
 
 VERBS = [
     "simulate", "ingest", "train", "promote", "rollback", "score", "lookup", "drivers", "serve", "ui", "compact", "demo", "paths",
+    "flow",
 ]  # fmt: skip
 
 
