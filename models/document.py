@@ -129,6 +129,12 @@ class Table:
         data = self.take(key, dict, MISSING if required else {}, rule=f"a table [{self._name(key)}]")
         return Table(data, self.source, self._name(key))
 
+    def tables(self, key: str) -> "list[Table]":
+        """Tables in a row, `[[key]]`, at least one."""
+        rule = f"tables [[{self._name(key)}]], at least one"
+        found = self.take(key, list, check=lambda v: bool(v) and all(isinstance(one, dict) for one in v), rule=rule)
+        return [Table(data, self.source, f"{self._name(key)}[{place}]") for place, data in enumerate(found)]
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys that stand in the table."""

@@ -3,14 +3,16 @@
 One model answers for every horizon, so that P(buy within 7 days) cannot exceed P(buy within 30).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from features.algebra import Feature, Until, ahead
+from features.algebra import Age, Feature, Until, ahead
+from features.errors import TooLittleDataError
 
+from .recipe import Rule
 from .timing import quantile, total
 
 LATER: Final = "later"
@@ -37,6 +39,27 @@ class Hazard:
     within: tuple[int, ...]
     act: str = "buy"
     thing: str = "order"
+
+    kind: ClassVar[str] = "hazard"
+
+    @property
+    def cohort(self) -> Feature:
+        """The age of the latest event seen: above 0, NaN without one in RETENTION."""
+        return Age(())
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The kinds."""
+        return frozenset(self.kinds)
+
+    @property
+    def otherwise(self) -> int:
+        """Later."""
+        return len(self.edges)
+
+    def rules(self, name: str) -> tuple[Rule, ...]:  # noqa: ARG002 - a recipe's
+        """None: the class is the bucket that the answer falls in."""
+        return ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,7 +90,7 @@ class Hazard:
             found.append(np.where(np.isinf(days) | np.isnan(p[:, 0]), np.nan, days))
         return found
 
-    def questions(self, name: str) -> dict[str, Feature]:
+    def questions(self, name: str, horizon: int) -> dict[str, Feature]:  # noqa: ARG002 - the last edge is the horizon
         """The forward question: days to the first event before the last edge."""
         return {f"{name}:until": Until(self.kinds, ahead(self.edges[-1]))}
 
@@ -84,6 +107,27 @@ class Hazard:
         kept = tuple(edge for edge in self.edges if edge <= days)
         return replace(self, edges=kept, within=tuple(d for d in self.within if d in kept))
 
-    def of_kinds(self, kinds: Collection[str]) -> "Hazard":
-        """The same of these kinds only."""
-        return replace(self, kinds=tuple(kind for kind in self.kinds if kind in kinds))
+    def without(self, name: str, absent: Collection[str]) -> tuple["Hazard", list[str]]:
+        """The recipe as a log can show it that has no event of the kinds `absent`; no notes.
+
+        Raises:
+            TooLittleDataError: No kind is left.
+        """
+        kinds = tuple(kind for kind in self.kinds if kind not in absent)
+        if not kinds:
+            raise TooLittleDataError(
+                f"{name}: the log has no event of kind {' or '.join(self.kinds)}, so nobody is eligible and "
+                "nobody can be seen to stay. Ingest such events, or leave this target out."
+            )
+        return replace(self, kinds=kinds), []
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        recipe = {name: getattr(self, name) for name in self.__slots__}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Hazard":
+        """The recipe of such data."""
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+        return cls(**plain)

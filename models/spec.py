@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,19 +16,11 @@ from .document import Table, read
 from .hazard import Hazard
 from .hazardmodel import CORRECTIONS
 from .parameters import lightgbm_parameters
-from .targets import RECIPES, Churn, Stages, Target
+from .targetfile import target_of
+from .targets import Target
 
 HERE: Final = Path(__file__).parent
-WORD: Final[tuple[Callable[[str], bool], str]] = (
-    lambda v: bool(re.fullmatch(r"[a-z]{1,20}", v)),
-    "a word of 1 to 20 small letters",
-)
-NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 TRIED: Final = ("none", "temperature", "platt", "beta", "isotonic")
-EDGES: Final = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90)
-"""Ends of a hazard's buckets in days, where its spec names none."""
-WITHIN: Final = (1, 3, 7, 14, 30, 60, 90)
-"""Horizons of a hazard that have a name, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +128,7 @@ def load(path: Path) -> Spec:
         SpecError: It breaks a rule; the message names file, key, value, rule and way out.
     """
     root, text = read(path)
-    target = _target(root)
+    target = target_of(root)
     title = root.table("title")
     titles = {language: title.take(language, str) for language in ("zh", "en")}
     title.done()
@@ -160,70 +152,6 @@ def load(path: Path) -> Spec:
     )
     root.done()
     return spec
-
-
-def _target(root: Table) -> Target:
-    table = root.table("target")
-    kind = table.choice("kind", tuple(RECIPES))
-    name = table.take(
-        "name", str, check=lambda v: bool(NAME.fullmatch(v)), rule="1 to 40 of a-z, 0-9 and _, beginning with a letter"
-    )
-    if kind == "hazard":
-        table.done()
-        recipe = _hazard(root.table("hazard", required=False))
-        return Target(name, recipe.edges[-1] * DAY, recipe)
-    horizon = table.span("horizon")
-    if horizon > 400 * DAY:
-        raise table.fail("horizon", "must be at most 400d, as far as a question can look ahead.")
-    table.done()
-    return Target(name, horizon, _stages(root.table("stages")) if kind == "stage" else _churn(root))
-
-
-def _stages(table: Table) -> Stages:
-    stages = Stages(
-        browsing=tuple(sorted(table.texts("browsing", empty=True))),
-        considering=tuple(sorted(table.texts("considering", empty=True))),
-        buying=tuple(sorted(table.texts("buying"))),
-        repeat_kinds=tuple(sorted(table.texts("repeat_kinds", ("view",), empty=True))),
-        repeat_item=table.whole("repeat_item", 2, 10_000, 3),
-        repeat_category=table.whole("repeat_category", 2, 10_000, 8),
-    )
-    seen: dict[str, str] = {}
-    for name in ("browsing", "considering", "buying"):
-        for kind in getattr(stages, name):
-            if kind in seen:
-                raise table.fail(name, f"{kind!r} stands under {seen[kind]} too: a kind reaches one stage.")
-            seen[kind] = name
-    table.done()
-    return stages
-
-
-def _churn(root: Table) -> Churn:
-    table = root.table("churn", required=False)
-    churn = Churn(lookback=table.span("lookback", "180d"), kinds=tuple(sorted(table.texts("kinds", ("purchase",)))))
-    if churn.lookback > 400 * DAY:
-        raise table.fail("lookback", "must be at most 400d, as far back as a history is kept.")
-    table.done()
-    return churn
-
-
-def _hazard(table: Table) -> Hazard:
-    hazard = Hazard(
-        kinds=tuple(sorted(table.texts("kinds", ("purchase",)))),
-        edges=table.ascending("edges", 1, 400, EDGES),
-        within=(),
-        act=table.take("act", str, "buy", *WORD),
-        thing=table.take("thing", str, "order", *WORD),
-    )
-    if len(hazard.edges) < 2:
-        raise table.fail("edges", "must be at least two, or there is no time to tell apart.")
-    usual = tuple(days for days in WITHIN if days in hazard.edges) or hazard.edges[-1:]
-    within = table.ascending("within", 1, 400, usual)
-    for days in within:
-        if days not in hazard.edges:
-            raise table.fail("within", f"{days} is no edge of a bucket. Edges: {', '.join(map(str, hazard.edges))}.")
-    table.done()
-    return replace(hazard, within=within)
 
 
 def _split(table: Table, target: Target) -> SplitSpec:

@@ -49,7 +49,8 @@ def checked(target: Target, data: Dataset) -> tuple[int, ...]:
 
 def way(target: Target) -> str:
     """What to do about too little."""
-    return f"Ingest more events of kind {', '.join(sorted(target.kinds))}, or choose another horizon than {target.horizon / DAY:g} days."
+    kinds = f" of kind {', '.join(sorted(target.kinds))}" if target.kinds else ""
+    return f"Ingest more events{kinds}, or choose another horizon than {target.horizon / DAY:g} days."
 
 
 def count(part: Part, target: Target) -> dict[str, int]:

@@ -145,7 +145,7 @@ FAULTS = [
         STAGE,
         'kind = "stage"',
         'kind = "stge"',
-        "target.kind = 'stge': unknown 'stge'. Known: churn, hazard, stage. Did you mean 'stage'?",
+        "target.kind = 'stge': unknown 'stge'. Known: binary, churn, classes, hazard, stage. Did you mean 'stage'?",
     ),
     (STAGE, 'horizon = "7d"', 'horizon = "7"', "target.horizon = '7': '7' is not a length of time"),
     (STAGE, 'horizon = "7d"', 'horizon = "500d"', "target.horizon = '500d': must be at most 400d"),

@@ -1,0 +1,62 @@
+"""The recipe of churn: who did something in the last days, and does nothing of it in the next."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+from features.algebra import Count, Feature, Window
+from features.errors import TooLittleDataError
+
+from .recipe import Rule
+
+CHURN: Final = ("active", "churned")
+"""The classes of a churn target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """Eligible: an event of `kinds` in `[t - lookback, t)`, microseconds; churned: none in `[t, t + horizon)`."""
+
+    lookback: int
+    kinds: tuple[str, ...] = ("purchase",)
+
+    kind: ClassVar[str] = "churn"
+    classes: ClassVar[tuple[str, ...]] = CHURN
+    otherwise: ClassVar[int] = 1
+
+    @property
+    def cohort(self) -> Feature:
+        """Number of events in the time before."""
+        return Count(self.kinds, Window(-self.lookback))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The kinds."""
+        return frozenset(self.kinds)
+
+    def rules(self, name: str) -> tuple[Rule, ...]:
+        """One event, and the person is active."""
+        return (Rule(f"{name}:events", 1, 0),)
+
+    def questions(self, name: str, horizon: int) -> dict[str, Feature]:
+        """Number of events in the time to come."""
+        return {f"{name}:events": Count(self.kinds, Window(0, horizon))}
+
+    def without(self, name: str, absent: Collection[str]) -> tuple["Churn", list[str]]:
+        """See `Recipe`."""
+        kinds = tuple(kind for kind in self.kinds if kind not in absent)
+        if not kinds:
+            raise TooLittleDataError(
+                f"{name}: the log has no event of kind {' or '.join(self.kinds)}, so nobody is eligible and "
+                "nobody can be seen to stay. Ingest such events, or leave this target out."
+            )
+        return replace(self, kinds=kinds), []
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"lookback": self.lookback, "kinds": list(self.kinds)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Churn":
+        """The recipe of such data."""
+        return cls(data["lookback"], tuple(data["kinds"]))
