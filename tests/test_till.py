@@ -48,7 +48,7 @@ def till(tmp_path_factory):
         counts.append((answer["read"], answer["accepted"], answer["duplicate"], sum(answer["quarantined"].values())))
     assert counts == [(len(lines), len(lines), 0, 0), (len(lines), 0, len(lines), 0)]
     _, train, _ = intently("train", home=home)
-    assert set(train["targets"]) == {"stage_7d", "churn_30d"}
+    assert set(train["targets"]) == {"stage_7d", "churn_30d", "next_purchase"}
     intently("promote", train["version"], home=home)
     as_of = (bought["date"].max() + pd.Timedelta(days=1)).strftime("%Y-%m-%d")
     _, answer, _ = intently("score", "--as-of", as_of, home=home)
