@@ -37,6 +37,7 @@ FAMILIES: Final = {
 OUTCOMES: Final = {
     "idle": ("no activity", "无动静"), "browsing": ("browsing", "浏览"), "considering": ("comparing or filling the cart", "比较加购"),
     "buying": ("a purchase", "购买"), "active": ("a further purchase or visit", "留存"), "churned": ("leaving", "流失"),
+    "yes": ("the outcome asked about", "所问之事发生"), "no": ("the outcome asked about staying away", "所问之事不发生"),
     "later": ("a later purchase, or none", "更晚购买或不再购买"),
 }  # fmt: skip
 """Classes and read-outs in words; one that is not here is named as it is."""
