@@ -89,7 +89,9 @@ def program_of(
     facts: Facts, catalogue: Catalogue, targets: Mapping[str, Target], sources: Path | None = None
 ) -> Program:
     """All features of the catalogue and the cohorts' columns, as one program; `sources` as `compile_program` takes them."""
-    features = catalogue.features | {target.cohort_column: target.cohort for target in targets.values()}
+    features = catalogue.features | {
+        name: asked for target in targets.values() for name, asked in target.backward.items()
+    }
     return compile_program(
         features,
         kinds=facts.kinds,

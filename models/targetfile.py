@@ -12,9 +12,9 @@ from features.events import DAY
 
 from .declared import BINARY, Case, Declared
 from .document import Table
-from .targets import Churn, Hazard, Stages, Target
+from .targets import Cadence, Churn, Hazard, Stages, Target
 
-KINDS: Final = ("binary", "churn", "classes", "hazard", "stage")
+KINDS: Final = ("binary", "cadence", "churn", "classes", "hazard", "stage")
 """What a spec's `target.kind` may be."""
 WORD: Final[tuple[Callable[[str], bool], str]] = (
     lambda v: bool(re.fullmatch(r"[a-z]{1,20}", v)),
@@ -54,6 +54,8 @@ def target_of(root: Table) -> Target:
     table.done()
     if kind == "stage":
         return Target(name, horizon, _stages(root.table("stages")))
+    if kind == "cadence":
+        return Target(name, horizon, _cadence(root.table("cadence", required=False)))
     if kind == "churn":
         return Target(name, horizon, _churn(root.table("churn", required=False)))
     return Target(name, horizon, _declared(root, kind == "binary", horizon))
@@ -83,6 +85,17 @@ def _churn(table: Table) -> Churn:
     _near(table, churn.lookback)
     table.done()
     return churn
+
+
+def _cadence(table: Table) -> Cadence:
+    cadence = Cadence(
+        lookback=table.span("lookback", "180d"),
+        kinds=tuple(sorted(table.texts("kinds", ("purchase",)))),
+        quantile=table.number("quantile", 0.5, 0.99, 0.9),
+    )
+    _near(table, cadence.lookback)
+    table.done()
+    return cadence
 
 
 def _near(table: Table, lookback: int) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 from features.algebra import Feature
 from features.matrix import Matrix
 
+from .cadence import Cadence
 from .churn import CHURN, Churn
 from .declared import Declared
 from .hazard import Hazard
 from .recipe import Recipe, Rule
 from .stages import STAGES, Stages
 
-__all__ = ["CHURN", "STAGES", "Churn", "Declared", "Hazard", "Rule", "Stages", "Target"]
+__all__ = ["CHURN", "STAGES", "Cadence", "Churn", "Declared", "Hazard", "Rule", "Stages", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """`stage`, `churn`, `declared` or `hazard`."""
+        """`stage`, `churn`, `cadence`, `declared` or `hazard`."""
         return self.recipe.kind
 
     @property
@@ -86,8 +87,17 @@ class Target:
         """Backward question; a person is eligible where the answer is above 0."""
         return self.recipe.cohort
 
+    @property
+    def backward(self) -> dict[str, Feature]:
+        """All that must be known at the cutoff to tell who is eligible, by column; `labels` of a cadence reads it too."""
+        further = self.recipe.background(self.cohort_column) if isinstance(self.recipe, Cadence) else {}
+        return {self.cohort_column: self.cohort} | further
+
     def eligible(self, matrix: Matrix) -> np.ndarray:
-        """(r,) bool: is the row in the cohort, by the matrix's column `cohort_column`?"""
+        """(r,) bool: is the row in the cohort, by the matrix's columns `backward`?"""
+        if isinstance(self.recipe, Cadence):
+            left: np.ndarray = self.recipe.left(matrix, self.cohort_column, self.horizon) > 0
+            return left
         inside: np.ndarray = matrix.column(self.cohort_column) > 0  # NaN is not above 0
         return inside
 
@@ -104,7 +114,7 @@ class Target:
     @property
     def reachable(self) -> tuple[int, ...]:
         """Places of the classes that some answer can give, ascending."""
-        if isinstance(self.recipe, Hazard):
+        if isinstance(self.recipe, Hazard | Cadence):
             return tuple(range(len(self.classes)))
         return tuple(sorted({self.otherwise, *(rule.level for rule in self.rules)}))
 
@@ -113,12 +123,17 @@ class Target:
         """Forward questions by name, `<target>:<question>`, so that many targets share one program."""
         return self.recipe.questions(self.name, self.horizon)
 
-    def labels(self, answers: Matrix) -> np.ndarray:
+    def labels(self, answers: Matrix, known: Matrix | None = None) -> np.ndarray:
         """(r,) int64 class of every row, in the cohort or not.
 
         Args:
             answers: The answers to `questions`, among others.
+            known: Those to `backward`, among others; only a cadence asks for them.
         """
+        if isinstance(self.recipe, Cadence):
+            assert known is not None
+            left = self.recipe.left(known, self.cohort_column, self.horizon)
+            return self.recipe.labels(answers.column(f"{self.name}:until"), left)
         if isinstance(self.recipe, Hazard):
             return self.recipe.labels(answers.column(f"{self.name}:until"))
         label = np.full(len(answers.person), self.otherwise, np.int64)
@@ -163,9 +178,10 @@ class Target:
         return cls(data["name"], data["horizon"], RECIPES[data["kind"]].from_json(data["recipe"]))
 
 
-RECIPES: Final[Mapping[str, type[Stages | Churn | Declared | Hazard]]] = {
+RECIPES: Final[Mapping[str, type[Stages | Churn | Cadence | Declared | Hazard]]] = {
     "stage": Stages,
     "churn": Churn,
+    "cadence": Cadence,
     "declared": Declared,
     "hazard": Hazard,
 }

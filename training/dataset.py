@@ -122,7 +122,7 @@ class Reader:
 
         return cls(
             target=target,
-            cohort=program({target.cohort_column: target.cohort}),
+            cohort=program(target.backward),
             questions=program(target.questions),
             features=program(selected.features | QUESTIONS),
             numbers=tuple(name for name, f in selected.features.items() if not is_text(f)),
@@ -170,7 +170,9 @@ class Reader:
         return Gathered(
             numbers=matrix.model_input(self.numbers, {}),
             texts={name: pa.chunked_array([matrix.texts[name].dictionary_encode()]) for name in self.texts},
-            labels=self.target.labels(evaluate(self.questions, histories, person, cutoff)),
+            labels=self.target.labels(
+                evaluate(self.questions, histories, person, cutoff), evaluate(self.cohort, histories, person, cutoff)
+            ),
             user_hi=hashes[0][person],
             user_lo=hashes[1][person],
             cutoff=cutoff,

@@ -29,6 +29,7 @@ from features.written import check_folder, in_order
 from models.spec import default_specs
 from models.targets import Target
 
+from .cadence import settled
 from .split import end_of_log
 
 ALL: Final = "*"
@@ -67,7 +68,7 @@ class Asked:
             "timezone": facts.timezone,
             "sources": log.workspace.features,
         }
-        cohorts = {target.cohort_column: target.cohort for target in targets}
+        cohorts = {name: asked for target in targets for name, asked in target.backward.items()}
         questions = {name: question for target in targets for name, question in target.questions.items()}
         fields = [field for target in targets for field in _fields(target)]
         return cls(
@@ -96,7 +97,7 @@ class Asked:
             came = evaluate(self.ahead, histories, person[order], cutoff[order]).take(place)
             for target in self.targets:
                 over = cutoff + target.horizon <= self.end
-                label = pa.array(target.labels(came), mask=~over)
+                label = pa.array(target.labels(came, known), mask=~over)
                 cohort = target.eligible(known) & views.own(histories, person, cutoff)
                 cells = (pa.array(target.classes).take(label), cohort, np.full(len(cutoff), WEIGHT))
                 columns |= {field.name: cell for field, cell in zip(_fields(target), cells, strict=True)}
@@ -202,6 +203,7 @@ def targets_of(workspace: Workspace, log: EventLog, names: list[str] | None) -> 
     for name in specs if ALL in names else dict.fromkeys(names):
         try:
             target, left_out = specs[name].target_for(workspace.config, present)
+            target = settled(log, workspace.facts, target, end_of_log(log.last_ts))
         except UserError as error:
             if name in names:
                 raise

@@ -16,6 +16,7 @@ from models.spec import Spec
 from models.targets import Target
 
 from . import baselines
+from .cadence import settled
 from .calibrate import Choice, choose
 from .dataset import Part, build, lots
 from .fit import Fitted, Rows, fit
@@ -135,6 +136,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     clock = Clock()
     target, notes = spec.target_for(shop.config, shop.kinds)
     made = split(spec.split, target.horizon, shop.start, shop.end, shop.facts.timezone)
+    target = settled(shop.log, shop.facts, target, made.train[-1])
     selected = shop.catalogue.select(spec.features)
     data = build(shop.log, shop.facts, selected, target, made, spec.split.max_rows)
     clock.lap("rows")

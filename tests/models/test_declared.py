@@ -148,7 +148,7 @@ BEFORE, OTHERWISE = CLASSES_SPEC.partition("[[")[0], 'otherwise = "nothing"'
 @pytest.mark.parametrize(
     ("text", "sound", "faulty", "says"),
     [
-        (BINARY_SPEC, 'kind = "binary"', 'kind = "binry"', "target.kind = 'binry': unknown 'binry'. Known: binary, churn, classes"),
+        (BINARY_SPEC, 'kind = "binary"', 'kind = "binry"', "target.kind = 'binry': unknown 'binry'. Known: binary, cadence, churn"),
         (BINARY_SPEC, "[outcome]", "[outcomes]", "outcome is missing: give a table [outcome]"),
         (BINARY_SPEC, 'kinds = ["cart"]', "kinds = []", "outcome.kinds = []: must be a list of different texts, at least one"),
         (BINARY_SPEC, "at_least = 2", "at_least = 0", "outcome.at_least = 0: must be a number of 1e-09 to 1e+12"),
