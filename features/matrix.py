@@ -1,7 +1,7 @@
 """The feature matrix: a row a (person, cutoff), a column a feature; and `evaluate`, which fills it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Final
 
@@ -34,7 +34,7 @@ class Matrix:
     cutoff: np.ndarray
     names: tuple[str, ...]
     values: np.ndarray
-    texts: dict[str, pa.Array]
+    texts: Mapping[str, pa.Array]
 
     def __len__(self) -> int:
         return len(self.person)
@@ -162,38 +162,62 @@ def _evaluate(
     out = read(program, histories, person, cutoff, threads or n_processors())
     texts = _texts(program, histories, person, out)
     if program.outside:
-        texts |= outside.fill(program, histories, person, cutoff, out)
+        known = outside.fill(program, histories, person, cutoff, out)
+        if isinstance(texts, FewTexts):
+            texts.known.update(known)
+        else:
+            texts = {**texts, **known}
     return Matrix(person, cutoff, program.names, out.T, texts)
 
 
-def _texts(program: Program, histories: Histories, person: np.ndarray, out: np.ndarray) -> dict[str, pa.Array]:
+def _texts(program: Program, histories: Histories, person: np.ndarray, out: np.ndarray) -> Mapping[str, pa.Array]:
     """The texts that the codes of categorical columns stand for; null for NaN."""
+    for source in program.places:
+        if source != "kind":
+            brought_texts(histories.coded, source)  # refused here, not where somebody asks
+    if len(person) <= FEW:
+        return FewTexts(program, histories, person.tolist(), out)
     n_rows = len(person)
     names = [program.names[place] for places in program.places.values() for place in places]
-    if n_rows * len(names) > FEW:
-        answers = [
-            _of_field(program, histories, field, person, out[places]) for field, places in program.places.items()
-        ]
-        cells = pa.concat_arrays(answers)
-    else:  # one person's answers: Arrow's ways take longer to set out
-        cells = pa.array(_cells(program, histories, person.tolist(), out), pa.string())
+    answers = [_of_field(program, histories, field, person, out[places]) for field, places in program.places.items()]
+    cells = pa.concat_arrays([pa.array([], pa.string()), *answers])
     return {name: cells[number * n_rows : (number + 1) * n_rows] for number, name in enumerate(names)}
 
 
-def _cells(program: Program, histories: Histories, person: list[int], out: np.ndarray) -> list[str | None]:
-    """The texts of few rows, one column after the other."""
-    cells: list[str | None] = []
-    for field, places in program.places.items():
-        if field == "kind":
-            words = [program.kinds] * len(person)
-        else:
-            codes = brought_texts(histories.coded, field)
-            words = [codes.values[codes.offsets[u] : codes.offsets[u + 1]].to_pylist() for u in person]
-        for place in places:
-            cells += [
-                None if isnan(code) else own[int(code)] for own, code in zip(words, out[place].tolist(), strict=True)
-            ]
-    return cells
+@dataclass(frozen=True, slots=True, eq=False)
+class FewTexts(Mapping[str, pa.Array]):
+    """The texts of few rows, looked up when asked for: who asks for one person's answers needs few of the texts."""
+
+    program: Program
+    histories: Histories
+    person: list[int]
+    out: np.ndarray
+    known: dict[str, pa.Array] = field(default_factory=dict)  # of attributes, and what was looked up
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.program.categorical
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.program.categorical)
+
+    def __len__(self) -> int:
+        return len(self.program.categorical)
+
+    def __getitem__(self, name: str) -> pa.Array:
+        if name not in self.known:
+            source = self.program.categorical[name]
+            codes = self.out[self.program.names.index(name)].tolist()
+            if source == "kind":
+                cells = [None if isnan(code) else self.program.kinds[int(code)] for code in codes]
+            else:
+                own = brought_texts(self.histories.coded, source)
+                starts = [int(own.offsets[u]) for u in self.person]
+                cells = [
+                    None if isnan(code) else own.values[start + int(code)].as_py()
+                    for start, code in zip(starts, codes, strict=True)
+                ]
+            self.known[name] = pa.array(cells, pa.string())
+        return self.known[name]
 
 
 def _of_field(program: Program, histories: Histories, field: str, person: np.ndarray, own: np.ndarray) -> pa.Array:

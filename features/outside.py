@@ -11,7 +11,7 @@ import pyarrow as pa
 from . import seen
 from .algebra import Attribute, Function
 from .cells import as_text
-from .dated import Dated, nothing
+from .dated import Dated
 from .errors import InternalError
 from .histories import Histories
 from .program import Program
@@ -37,7 +37,7 @@ def fill(
     texts: dict[str, pa.Array] = {}
     for table, asked in program.attributes.items():
         rows = _brought(histories, table)
-        if not len(rows.valid_from):  # nothing is known of anybody
+        if rows is None or not len(rows.valid_from):  # nothing is known of anybody
             out[list(asked)] = nan
             names = (program.names[place] for place, question in asked.items() if question.type == "text")
             texts |= dict.fromkeys(names, pa.nulls(len(person), pa.string()))
@@ -168,14 +168,16 @@ def _latest(bounds: np.ndarray, valid_from: np.ndarray, person: np.ndarray, cuto
     return place
 
 
-def _brought(histories: Histories, table: str) -> Dated:
-    """The table's rows.
+def _brought(histories: Histories, table: str) -> Dated | None:
+    """The table's rows; None where histories were made by hand, without any.
 
     Raises:
         InternalError: The histories were read without them.
     """
     if histories.attributes is None:
-        return nothing(len(histories))
+        return None
     if table not in histories.attributes:
-        raise InternalError(f"The histories lack the attributes {table!r}: EventLog.informed(histories, program.attributes).")
+        raise InternalError(
+            f"The histories lack the attributes {table!r}: EventLog.informed(histories, program.attributes)."
+        )
     return histories.attributes[table]
