@@ -4,8 +4,9 @@ base_rate   the classes' shares among the training rows
 recency     days since the last event and since the last purchase
 frequency   numbers of events and of purchases in 30, 90 and all days
 rfm         recency, frequency and money together (Hughes 1994), logarithms, logistic regression
+aipl        the rule view Awareness, Interest, Purchase, Loyalty: the classes' shares by state
 
-The last three learn on the training rows; which form and how much penalty is chosen by log loss on the calibration rows,
+The last four learn on the training rows; which form and how much penalty is chosen by log loss on the calibration rows,
 and the winner is calibrated there as ours is. Their questions are asked for under reserved names, whatever features a spec
 selects.
 """
@@ -22,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from features.algebra import ALL_BACK, Age, Count, Feature, Sum, Tenure, back
 
+from . import aipl
 from .calibrate import choose
 from .metrics import losses
 
@@ -39,12 +41,16 @@ QUESTIONS: Final[dict[str, Feature]] = {
     PREFIX + "purchases": Count(BOUGHT, ALL_BACK),
     PREFIX + "spent_90d": Sum("value", BOUGHT, back(90)),
     PREFIX + "spent": Sum("value", BOUGHT, ALL_BACK),
+    **{PREFIX + name: question for name, question in aipl.QUESTIONS.items()},
 }
 NAMES: Final = tuple(QUESTIONS)
 RECENCY: Final = ("age", "purchase_age")
 FREQUENCY: Final = ("events_30d", "events_90d", "events", "purchases_30d", "purchases_90d", "purchases")
 PENALTIES: Final = (0.001, 0.1, 10.0)
 """Candidates for scikit-learn's C, small is strong."""
+
+PSEUDO: Final = (1.0, 30.0)
+"""Candidates for the rows at the base rate that a state's shares are mixed with."""
 
 MAX_ROWS: Final = 50_000
 """A dozen numbers need no more rows."""
@@ -92,6 +98,7 @@ def run(
         ("recency", [Regression(RECENCY, c) for c in PENALTIES] + [Steps("age"), Steps("purchase_age")]),
         ("frequency", [Regression(FREQUENCY, c) for c in PENALTIES]),
         ("rfm", [Regression((*RECENCY, "tenure", *FREQUENCY, "spent_90d", "spent"), c) for c in PENALTIES]),
+        ("aipl", [Shares(pseudo) for pseudo in PSEUDO]),
     ):
         fitted = [candidate.fit(few) for candidate in candidates]
         held_out = [predict(calibrate.answers) for predict in fitted]
@@ -159,6 +166,25 @@ class Steps:
             rising = bool(rank[is_k].mean() >= rank[~is_k].mean())
             steps.append(IsotonicRegression(increasing=rising, out_of_bounds="clip").fit(age, is_k))
         return lambda answers: floored(np.column_stack([step.predict(self._age(answers)) for step in steps]))
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Each AIPL state's shares of the classes, with so many more rows at the base rate."""
+
+    pseudo: float
+
+    def _states(self, answers: np.ndarray) -> np.ndarray:
+        return aipl.states(lambda name: answers[:, NAMES.index(PREFIX + name)], len(answers))
+
+    def fit(self, part: Part) -> Predict:
+        """Learn; every class occurs."""
+        n_classes = int(part.labels.max()) + 1
+        rate = np.bincount(part.labels) / len(part.labels)
+        cells = self._states(part.answers) * n_classes + part.labels
+        counts = np.bincount(cells, minlength=len(aipl.STATES) * n_classes).reshape(-1, n_classes) + self.pseudo * rate
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        return lambda answers: floored(shares[self._states(answers)])
 
 
 def floored(p: np.ndarray) -> np.ndarray:

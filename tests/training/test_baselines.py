@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from training.baselines import NAMES, PREFIX, QUESTIONS, Part, Regression, Steps, run, terms
+from training.baselines import NAMES, PREFIX, QUESTIONS, Part, Regression, Shares, Steps, run, terms
 from training.metrics import losses
 
 
@@ -35,7 +35,7 @@ def test_baselines_beat_the_base_rate_and_come_near_the_truth(n_classes):
     calibrate, _ = part(3000, 2, n_classes)
     test, truth = part(6000, 3, n_classes)
     found = run(train, calibrate, test.answers, n_classes, ("none", "isotonic"), seed=0)
-    assert list(found) == ["base_rate", "recency", "frequency", "rfm"]
+    assert list(found) == ["base_rate", "recency", "frequency", "rfm", "aipl"]
     loss = {name: losses(test.labels, p).mean() for name, p in found.items()}
     best = losses(test.labels, truth).mean()
     for p in found.values():
@@ -76,3 +76,14 @@ def test_questions_look_back():
     from features.algebra import is_forward
 
     assert not any(is_forward(question) for question in QUESTIONS.values())
+
+
+def test_the_rule_view_gives_each_state_its_own_shares():
+    answers = np.zeros((600, len(NAMES)))
+    bought = np.arange(600) % 3 == 0
+    answers[bought, column("aipl_bought")] = 1
+    labels = np.where(bought, np.arange(600) % 2, 0)
+    found = Shares(1.0).fit(Part(answers, labels, np.arange(600)))(answers)
+    rate = labels.mean()
+    assert found[bought][:, 1] == pytest.approx((100 + rate) / 201)
+    assert found[~bought][:, 1] == pytest.approx(rate / 401)

@@ -30,7 +30,7 @@ def test_the_answer_has_the_shape_that_scripts_rely_on(trained):
     assert list(answer["targets"]) == ["stage_7d", "churn_30d"]
     for name, target in answer["targets"].items():
         assert set(target["metrics"]) == set(NAMES)
-        assert set(target["baselines"]) == {"base_rate", "recency", "frequency", "rfm"}
+        assert set(target["baselines"]) == {"base_rate", "recency", "frequency", "rfm", "aipl"}
         for figures in (target["metrics"], *target["baselines"].values(), target["differences"]):
             assert all(set(measure) == METRIC for measure in figures.values())
         assert target["n_train"] > 500
