@@ -29,7 +29,9 @@ COLUMNS: Final = ("user_id", "ts", "arrived_at", "kind", "item", "key_hi", "key_
 SAID: Final = pa.schema(
     [
         pa.field("user_id", pa.string()),
-        pa.field("what", pa.int8()),  # place in ACTS; NOTHING for another purpose, and for a link with nobody or oneself
+        pa.field(
+            "what", pa.int8()
+        ),  # place in ACTS; NOTHING for another purpose, and for a link with nobody or oneself
         pa.field("other", pa.string()),  # the other id; null for consent
         pa.field("ts", pa.int64()),
         pa.field("known", pa.int64()),  # when it had happened and arrived

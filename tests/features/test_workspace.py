@@ -72,7 +72,10 @@ def test_facts_are_kept(workspace):
     assert workspace.exists
     assert Workspace.at(workspace.home).facts == facts
     assert facts.kinds == (*KINDS, "试吃", "tasting")
-    assert {path.name for path in workspace.home.iterdir()} == {".facts", "workspace.json"}  # a lock, and no draft is left
+    assert {path.name for path in workspace.home.iterdir()} == {
+        ".facts",
+        "workspace.json",
+    }  # a lock, and no draft is left
 
 
 def test_without_facts_the_way_out_is_told(workspace):
