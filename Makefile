@@ -37,7 +37,7 @@ docs: setup  ## render the reference pages from the code
 lock: setup  ## pin all dependencies anew, with hashes and without addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header pyproject.toml --output-file requirements.lock
+		--no-annotate --no-header pyproject.toml --output-file requirements.lock
 
 clean:  ## remove what was made here, except workspaces
 	rm -rf .venv constraints.txt build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
