@@ -2,15 +2,17 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from features.errors import DamagedError, FormatError
 
 WAIT_SECONDS: Final = 10
 """How long a transaction waits for another process's."""
+MANY: Final = 500
+"""Users asked for in one statement."""
 
 
 class Database:
@@ -88,6 +90,13 @@ class Database:
         while self._all:
             self._all.pop().close()
         self._mine = threading.local()
+
+
+def of_users(connection: sqlite3.Connection, query: str, users: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query that ends in `user_id IN ({})`, or goes on behind it, for these users, `MANY` at a time."""
+    for start in range(0, len(users), MANY):
+        some = users[start : start + MANY]
+        yield from connection.execute(query.format(", ".join("?" * len(some))), some)
 
 
 def discard_older(path: Path, format_: int) -> None:

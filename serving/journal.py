@@ -16,7 +16,7 @@ from features.events import ACTS, NULL
 from features.hashing import bucket_of
 from features.schema import EVENTS
 
-from .database import Database
+from .database import Database, of_users
 
 FORMAT: Final = 1
 DERIVED: Final = ("bucket", "key_hi", "key_lo")
@@ -99,15 +99,8 @@ class Journal(Database):
 
     def of_users(self, users: list[str]) -> pa.Table:
         """All events of these persons."""
-        rows: list[tuple[Any, ...]] = []
-        for start in range(0, len(users), 500):
-            some = users[start : start + 500]
-            rows += self.connection.execute(
-                "SELECT seq, bucket, key_hi, key_lo, event FROM pending"
-                f" WHERE user_id IN ({', '.join('?' * len(some))}) ORDER BY seq",
-                some,
-            )
-        return _table(rows)
+        query = "SELECT seq, bucket, key_hi, key_lo, event FROM pending WHERE user_id IN ({}) ORDER BY seq"
+        return _table(list(of_users(self.connection, query, users)))
 
     def acts(self) -> pa.Table:
         """All events by which somebody says who they are, or what they allow."""

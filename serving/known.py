@@ -15,7 +15,8 @@ from features.delta import Snapshot
 from features.events import NULL
 from features.workspace import Workspace
 
-MANY: Final = 500
+from .database import of_users
+
 SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS attributes (user_id TEXT NOT NULL, source TEXT NOT NULL, bucket INTEGER NOT NULL,
     known BLOB NOT NULL, PRIMARY KEY (user_id, source)) WITHOUT ROWID""",
@@ -60,12 +61,10 @@ def finish(connection: sqlite3.Connection, snapshots: Mapping[str, Snapshot]) ->
 def read(connection: sqlite3.Connection, users: Sequence[str], tables: Collection[str]) -> dict[str, Dated]:
     """What tables say of users, in that order, nobody twice; a table that was never ingested says nothing."""
     found: dict[str, dict[str, bytes]] = {table: {} for table in tables}
-    for start in range(0, len(users) if tables else 0, MANY):
-        some = users[start : start + MANY]
-        query = f"SELECT user_id, source, known FROM attributes WHERE user_id IN ({', '.join('?' * len(some))})"
-        for user, table, known in connection.execute(query, some):
-            if table in found:
-                found[table][user] = known
+    query = "SELECT user_id, source, known FROM attributes WHERE user_id IN ({})"
+    for user, table, known in of_users(connection, query, users if tables else ()):
+        if table in found:
+            found[table][user] = known
     return {table: _dated(users, rows) for table, rows in found.items()}
 
 

@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MANY: Final = 500
+from .database import of_users
 
 
 def note(connection: sqlite3.Connection, said: pa.Table) -> None:
@@ -33,8 +32,4 @@ def linked(connection: sqlite3.Connection, users: Sequence[str]) -> list[str]:
 
 def pairs(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(user, other) of those users who were ever linked with another."""
-    for start in range(0, len(users), MANY):
-        some = users[start : start + MANY]
-        yield from connection.execute(
-            f"SELECT user_id, other FROM links WHERE user_id IN ({', '.join('?' * len(some))})", some
-        )
+    return of_users(connection, "SELECT user_id, other FROM links WHERE user_id IN ({})", users)

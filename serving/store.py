@@ -29,14 +29,13 @@ from features.views import attach
 from features.workspace import Facts, Workspace
 
 from . import known, links
-from .database import Database, discard_older
+from .database import Database, discard_older, of_users
 from .journal import Journal
 from .past import whole
 
 FORMAT: Final = 2
 SLACK: Final = 35 * DAY
 """A store holds this much more than RETENTION, so that an instant of the last weeks is answered from it too."""
-MANY: Final = 500
 SCHEMA: Final = """
 CREATE TABLE profiles (user_id TEXT PRIMARY KEY, bucket INTEGER NOT NULL, history BLOB NOT NULL);
 CREATE INDEX profiles_bucket ON profiles (bucket);
@@ -168,7 +167,7 @@ class SqliteStore(Database):
         concerned = acts.ids_of(said)
         users = list(dict.fromkeys(events["user_id"].to_pylist()))
         found = dict(_chosen(connection, list(dict.fromkeys([*users, *concerned.to_pylist()]))))
-        users += [user for user in found if user not in set(users)]
+        users = list(dict.fromkeys([*users, *found]))
         before = unpack([(user, found.get(user)) for user in users])
         lost = _lost(before, events, concerned)
         if not lost.any():
@@ -265,8 +264,4 @@ def _standing(connection: sqlite3.Connection) -> Standing:
 
 def _chosen(connection: sqlite3.Connection, users: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """(user, packed history) of those users who have one."""
-    for start in range(0, len(users), MANY):
-        some = users[start : start + MANY]
-        yield from connection.execute(
-            f"SELECT user_id, history FROM profiles WHERE user_id IN ({', '.join('?' * len(some))})", some
-        )
+    return of_users(connection, "SELECT user_id, history FROM profiles WHERE user_id IN ({})", users)
