@@ -9,26 +9,26 @@ next gap is longer than x with probability ((b + S) / (b + S + x)) ** (a + n). I
 Few gaps leave it near the shop's, many near the person's (empirical Bayes: a and b are estimated from the shop, Robbins 1956).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from features.algebra import ALL_BACK, Age, Distinct, Feature, Gaps, Until, Window
-from features.errors import InternalError, TooLittleDataError
+from features.errors import InternalError
 from features.events import DAY
 from features.matrix import Matrix
 
 from .churn import CHURN
-from .recipe import Rule
+from .recipe import Plain, Rule, left_of
 
 LEAST: Final = 2.0
 """Days that a limit has at least: purchases of one day count once, so shorter gaps are not told from one visit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class Cadence(Plain):
     """Eligible: bought in the last `lookback` and not yet beyond the own limit; churned: not before it is reached.
 
     Attributes:
@@ -92,24 +92,7 @@ class Cadence:
 
     def without(self, name: str, absent: Collection[str]) -> tuple["Cadence", list[str]]:
         """See `Recipe`."""
-        kinds = tuple(kind for kind in self.kinds if kind not in absent)
-        if not kinds:
-            raise TooLittleDataError(
-                f"{name}: the log has no event of kind {' or '.join(self.kinds)}, so nobody has a cadence. "
-                "Ingest such events, or leave this target out."
-            )
-        return replace(self, kinds=kinds), []
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        recipe = {name: getattr(self, name) for name in self.__slots__}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Cadence":
-        """The recipe of such data."""
-        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-        return cls(**plain)
+        return replace(self, kinds=left_of(self.kinds, absent, name, "nobody has a cadence")), []
 
 
 def gaps(matrix: Matrix, column: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,20 +1,19 @@
 """The recipe of churn: who did something in the last days, and does nothing of it in the next."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from features.algebra import Count, Feature, Window
-from features.errors import TooLittleDataError
 
-from .recipe import Rule
+from .recipe import Plain, Rule, left_of
 
 CHURN: Final = ("active", "churned")
 """The classes of a churn target."""
 
 
 @dataclass(frozen=True, slots=True)
-class Churn:
+class Churn(Plain):
     """Eligible: an event of `kinds` in `[t - lookback, t)`, microseconds; churned: none in `[t, t + horizon)`."""
 
     lookback: int
@@ -44,19 +43,5 @@ class Churn:
 
     def without(self, name: str, absent: Collection[str]) -> tuple["Churn", list[str]]:
         """See `Recipe`."""
-        kinds = tuple(kind for kind in self.kinds if kind not in absent)
-        if not kinds:
-            raise TooLittleDataError(
-                f"{name}: the log has no event of kind {' or '.join(self.kinds)}, so nobody is eligible and "
-                "nobody can be seen to stay. Ingest such events, or leave this target out."
-            )
+        kinds = left_of(self.kinds, absent, name, "nobody is eligible and nobody can be seen to stay")
         return replace(self, kinds=kinds), []
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"lookback": self.lookback, "kinds": list(self.kinds)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Churn":
-        """The recipe of such data."""
-        return cls(data["lookback"], tuple(data["kinds"]))

@@ -3,16 +3,15 @@
 One model answers for every horizon, so that P(buy within 7 days) cannot exceed P(buy within 30).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from features.algebra import Age, Feature, Until, ahead
-from features.errors import TooLittleDataError
 
-from .recipe import Rule
+from .recipe import Plain, Rule, left_of
 from .timing import quantile, total
 
 LATER: Final = "later"
@@ -23,7 +22,7 @@ INTERVAL: Final = (0.1, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Hazard:
+class Hazard(Plain):
     """The first event of `kinds` at or after the cutoff.
 
     Attributes:
@@ -108,26 +107,5 @@ class Hazard:
         return replace(self, edges=kept, within=tuple(d for d in self.within if d in kept))
 
     def without(self, name: str, absent: Collection[str]) -> tuple["Hazard", list[str]]:
-        """The recipe as a log can show it that has no event of the kinds `absent`; no notes.
-
-        Raises:
-            TooLittleDataError: No kind is left.
-        """
-        kinds = tuple(kind for kind in self.kinds if kind not in absent)
-        if not kinds:
-            raise TooLittleDataError(
-                f"{name}: the log has no event of kind {' or '.join(self.kinds)}, so nobody is eligible and "
-                "nobody can be seen to stay. Ingest such events, or leave this target out."
-            )
-        return replace(self, kinds=kinds), []
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        recipe = {name: getattr(self, name) for name in self.__slots__}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Hazard":
-        """The recipe of such data."""
-        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-        return cls(**plain)
+        """See `Recipe`."""
+        return replace(self, kinds=left_of(self.kinds, absent, name, "there is nothing to foresee")), []

@@ -1,10 +1,11 @@
 """What every recipe says: who is eligible, which questions are put to the future, and which rules make classes of the answers."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self
 
 from features.algebra import Feature
+from features.errors import TooLittleDataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,43 @@ class Rule:
     question: str
     at_least: float
     level: int
+
+
+class Plain:
+    """A dataclass of numbers, texts and tuples of them, as plain data and back."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        recipe = {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The recipe of such data."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def left_of(kinds: Collection[str], absent: Collection[str], name: str, so: str) -> tuple[str, ...]:
+    """The kinds that a log has.
+
+    Args:
+        kinds: Of which one is enough.
+        absent: What the log has no event of.
+        name: Of the target.
+        so: What follows where the log has none of them.
+
+    Raises:
+        TooLittleDataError: It has none.
+    """
+    kept = tuple(kind for kind in kinds if kind not in absent)
+    if not kept:
+        raise TooLittleDataError(
+            f"{name}: the log has no event of kind {' or '.join(kinds)}, so {so}. "
+            "Ingest such events, or leave this target out."
+        )
+    return kept
 
 
 class Recipe(Protocol):

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Final
 from features.algebra import Age, Count, Feature, Repeat, Window
 from features.errors import SpecError, TooLittleDataError, did_you_mean
 
-from .recipe import Rule
+from .recipe import Plain, Rule
 
 STAGES: Final = ("idle", "browsing", "considering", "buying")
 """The classes of a stage target, from nothing done to bought."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class Stages(Plain):
     """Which events move a person how far down the funnel; the furthest reached within the horizon is the class.
 
     Attributes:
@@ -107,14 +107,3 @@ class Stages:
                 f"the log has no event of kind {', '.join(sorted(wanted))}."
             )
         return left, notes
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        recipe = {name: getattr(self, name) for name in self.__slots__}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Stages":
-        """The recipe of such data."""
-        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-        return cls(**plain)
