@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .runs import bounds_of, owners, ranges
+
 
 @dataclass(frozen=True, slots=True)
 class Carry:
@@ -43,7 +45,7 @@ class Carry:
     @property
     def person(self) -> np.ndarray:
         """(c,) int64 place of each row's person."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return owners(self.offsets)
 
     def ends(self) -> np.ndarray:
         """(n,) int64 `ts` of each person's last event here; `-2**63` where there is none."""
@@ -54,10 +56,9 @@ class Carry:
     def take(self, persons: np.ndarray) -> "Carry":
         """The rows of `persons` (int64 places), in that order."""
         sizes = np.diff(self.offsets)[persons]
-        offsets = bounds(sizes)
-        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[persons] - offsets[:-1], sizes)
+        rows = ranges(self.offsets[persons], sizes)
         return Carry(
-            offsets,
+            bounds_of(sizes),
             self.kind[rows],
             self.count[rows],
             self.first[rows],
@@ -100,7 +101,7 @@ def concatenate(parts: Sequence[tuple[int, Carry | None]]) -> Carry | None:
     touch = [name for name in given[0].touch if all(name in carry.touch for carry in given)]
     all_ = [nothing(n, numbers, touch) if carry is None else carry for n, carry in parts]
     return Carry(
-        bounds(np.concatenate([np.diff(carry.offsets) for carry in all_])),
+        bounds_of(np.concatenate([np.diff(carry.offsets) for carry in all_])),
         np.concatenate([carry.kind for carry in all_]),
         np.concatenate([carry.count for carry in all_]),
         np.concatenate([carry.first for carry in all_]),
@@ -132,7 +133,7 @@ def collected(n: int, owner: np.ndarray, carry: Carry) -> Carry:
     for name, codes in carry.touch.items():
         touch[name], touch_key[name] = earliest(n, owner, codes, carry.touch_key[name])
     return Carry(
-        bounds(np.bincount(p[starts], minlength=n)),
+        bounds_of(np.bincount(p[starts], minlength=n)),
         k[starts],
         totals(carry.count),
         np.minimum.reduceat(carry.first[order], starts) if len(starts) else carry.first,
@@ -159,10 +160,3 @@ def earliest(n: int, owner: np.ndarray, codes: np.ndarray, keys: np.ndarray) -> 
     found[owner[order]] = codes[order]  # of several, the last assigned stays: the first in order
     found_keys[owner[order]] = keys[order]
     return found, found_keys
-
-
-def bounds(sizes: np.ndarray) -> np.ndarray:
-    """(n + 1,) int64 offsets of runs of the given sizes."""
-    offsets = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    return offsets

@@ -13,8 +13,9 @@ from .acts import SAID, Acts
 from .delta import Part
 from .events import ACTS
 from .hashing import bucket_of
-from .histories import Histories, ranges
+from .histories import Histories
 from .people import Rules
+from .runs import ranges
 from .standing import Asked
 from .union import concatenate
 from .views import without_acts

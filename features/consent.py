@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from .dated import Dated, of
 from .events import NULL
-from .histories import Histories, ranges
+from .histories import Histories
 from .people import Views
+from .runs import first_from, owners, ranges
 from .trim import select
 
 
@@ -49,15 +50,11 @@ class _Consent:
         """(m,) bool: is there consent now, and was there at `ts`? Sorted instants of the persons, by (n + 1,) offsets."""
         person = np.repeat(np.arange(len(self.now)), self.number)
         act = ranges(self.first, self.number)
-        low, high = offsets[person].copy(), offsets[person + 1].copy()
-        while (open_ := low < high).any():  # the first instant at or after the act, by halving
-            middle = (low + high) // 2
-            before = open_ & (ts[np.minimum(middle, len(ts) - 1)] < self.views.said_at[act])
-            low, high = np.where(before, middle + 1, low), np.where(open_ & ~before, middle, high)
-        inside = low < offsets[person + 1]
+        place = first_from(ts, offsets[person], offsets[person + 1], self.views.said_at[act])
+        inside = place < offsets[person + 1]
         latest = np.full(len(ts), -1)
-        latest[low[inside]] = np.flatnonzero(inside)  # of several at one instant, the last
-        owner = np.repeat(np.arange(len(self.now)), np.diff(offsets))
+        latest[place[inside]] = np.flatnonzero(inside)  # of several at one instant, the last
+        owner = owners(offsets)
         latest = np.maximum.accumulate(latest) if len(latest) else latest
         some = (latest >= 0) & (person[latest] == owner) if len(person) else np.zeros(len(ts), bool)
         then = np.full(len(ts), self.default)
@@ -68,7 +65,7 @@ class _Consent:
 
 def _dated(rows: Dated, consent: _Consent) -> Dated:
     """The rows of a table of attributes that may be seen."""
-    person = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
+    person = owners(rows.offsets)
     kept = consent.at(rows.offsets, rows.valid_from) | ((rows.valid_from == NULL) & consent.now[person])
     if kept.all():
         return rows

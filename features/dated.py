@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from .events import NULL
+from .runs import bounds_of, owners, ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ class Dated:
             members: int64 places; where two have rows valid from one instant, the later member's counts.
         """
         sizes = np.diff(self.offsets)[members]
-        owner = np.repeat(np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), sizes)
-        ends = np.cumsum(sizes)
-        rows = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.offsets[members] - ends + sizes, sizes)
+        owner = np.repeat(owners(offsets), sizes)
+        rows = ranges(self.offsets[members], sizes)
         return of(len(offsets) - 1, owner, self.valid_from[rows], self.texts.take(pa.array(rows)))
 
 
@@ -92,9 +92,8 @@ def concatenate(parts: Sequence[tuple[int, dict[str, Dated] | None]]) -> dict[st
     made = {}
     for table in tables:
         found = [nothing(n) if known is None or table not in known else known[table] for n, known in parts]
-        bounds = np.concatenate([[0], *(np.diff(part.offsets) for part in found)])
         made[table] = Dated(
-            np.cumsum(bounds).astype(np.int64),
+            bounds_of(np.concatenate([np.diff(part.offsets) for part in found])),
             np.concatenate([part.valid_from for part in found]),
             pa.concat_arrays([part.texts for part in found]),
         )

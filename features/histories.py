@@ -12,6 +12,7 @@ from .acts import Acts
 from .carry import Carry
 from .dated import Dated
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS
+from .runs import bounds_of, ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +101,6 @@ class Histories:
             attributes=None if self.attributes is None else {t: d.take(rows) for t, d in self.attributes.items()},
             acts=self.acts,
         )
-
-
-def bounds_of(sizes: np.ndarray) -> np.ndarray:
-    """(n + 1,) int64 offsets of runs of the given sizes."""
-    offsets = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    return offsets
-
-
-def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The integers of all `[start, start + size)`, one run after the other."""
-    offsets = bounds_of(sizes)
-    places: np.ndarray = np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], sizes)
-    return places
 
 
 def gather(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import isfinite, nan
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import orjson
@@ -15,8 +15,8 @@ from .dated import Dated
 from .errors import InternalError
 from .histories import Histories
 from .program import Program
-
-FEW: Final = 64  # rows up to which Arrow's and NumPy's ways take longer to set out than a loop
+from .reader import FEW
+from .runs import bounds_of, first_from
 
 
 def fill(
@@ -145,7 +145,7 @@ def _many(
     for question in asked:
         values = [found.get(question.field) for found in objects]
         given = np.array([is_given(value) for value in values], bool)[codes]
-        bounds = np.concatenate([[0], np.cumsum(given)])[rows.offsets]
+        bounds = bounds_of(given)[rows.offsets]
         row = _latest(bounds, rows.valid_from[given], person, cutoff)
         code = np.append(codes[given], -1)[row].astype(np.int64)  # -1, the last, for nothing
         if question.type == "text":
@@ -156,16 +156,10 @@ def _many(
 
 
 def _latest(bounds: np.ndarray, valid_from: np.ndarray, person: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
-    """(r,) place of the last row of each person that is valid by the cutoff, -1 for none: halving, all rows at once."""
+    """(r,) place of the last row of each person that is valid by the cutoff, -1 for none."""
     first = bounds[person]
-    low, high = first.copy(), bounds[person + 1].copy()
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        valid = open_ & (valid_from[np.minimum(middle, len(valid_from) - 1)] <= cutoff)
-        low = np.where(valid, middle + 1, low)
-        high = np.where(open_ & ~valid, middle, high)
-    place: np.ndarray = np.where(low > first, low - 1, -1)
-    return place
+    after = first_from(valid_from, first, bounds[person + 1], cutoff + 1)
+    return np.where(after > first, after - 1, -1)
 
 
 def _brought(histories: Histories, table: str) -> Dated | None:

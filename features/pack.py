@@ -15,7 +15,8 @@ import pyarrow as pa
 from .carry import Carry, concatenate
 from .errors import DamagedError, FormatError
 from .events import CODED_FIELDS, KINDS, NULL, NUMBER_FIELDS, TOUCH
-from .histories import Codes, Histories, bounds_of, from_events
+from .histories import Codes, Histories, from_events
+from .runs import bounds_of
 from .union import union
 
 MAGIC: Final = b"ih"

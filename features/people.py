@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from .acts import ALIAS, CONSENT, ids_of, linked, places_of
-from .histories import bounds_of, ranges
+from .runs import bounds_of, first_from, ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,8 @@ def views_of(rules: Rules, who: np.ndarray, cutoff: np.ndarray | None) -> Views:
 
 def _known(rules: Rules, groups: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
     """(r,) int64 number of acts of a group that are known before a cutoff."""
-    values = np.unique(np.concatenate([rules.instants, cutoff]))
-    owner = np.repeat(np.arange(len(rules.act_bounds) - 1), np.diff(rules.act_bounds))
-    keys = owner * (len(values) + 1) + np.searchsorted(values, rules.instants)
-    wanted = groups * (len(values) + 1) + np.searchsorted(values, cutoff)
-    known: np.ndarray = np.searchsorted(keys, wanted) - rules.act_bounds[groups]
+    start, stop = rules.act_bounds[groups], rules.act_bounds[groups + 1]
+    known: np.ndarray = first_from(rules.instants, start, stop, cutoff) - start
     return known
 
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from .delta import note_in
 from .events import CODED_FIELDS, NUMBER_FIELDS
-from .histories import Codes, Histories, bounds_of
+from .histories import Codes, Histories
+from .runs import bounds_of
 
 GROUP: Final = 512
 """Persons a row group: what a look-up of one person must read at least."""

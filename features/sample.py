@@ -13,6 +13,7 @@ from .dated import Dated
 from .events import CODED_FIELDS, DAY, NULL, NUMBER_FIELDS, SECOND, SESSION_GAP
 from .histories import Histories, from_events
 from .log import EventLog
+from .runs import owners
 from .schema import EVENTS
 from .trim import select
 from .union import union
@@ -124,7 +125,7 @@ def without_future(sample: Sample) -> Histories:
     known = {}
     for table, rows in (histories.attributes or {}).items():
         valid = rows.valid_from <= np.repeat(sample.cutoff, np.diff(rows.offsets))
-        owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
+        owner = owners(rows.offsets)
         known[table] = dated.of(len(rows), owner[valid], rows.valid_from[valid], rows.texts.filter(pa.array(valid)))
     return replace(select(histories, kept), attributes=known)
 
@@ -180,7 +181,7 @@ def _later(whole: Histories, sample: Sample, rng: np.random.Generator) -> dict[s
     for table, known in whole.attributes.items():
         rows, n = known.take(sample.person), len(sample)
         if len(known.valid_from):
-            owner = np.concatenate([np.repeat(np.arange(n), np.diff(rows.offsets)), np.arange(n)])
+            owner = np.concatenate([owners(rows.offsets), np.arange(n)])
             since = np.concatenate([rows.valid_from, sample.cutoff + rng.choice((1, DAY), n)])
             texts = known.texts.take(pa.array(rng.integers(0, len(known.valid_from), n)))
             rows = dated.of(n, owner, since, pa.concat_arrays([rows.texts, texts]))

@@ -6,7 +6,8 @@ import numpy as np
 
 from .carry import Carry, collected, concatenate
 from .events import NULL, TOUCH
-from .histories import Codes, Histories, bounds_of, localise
+from .histories import Codes, Histories, localise
+from .runs import bounds_of, owners
 
 
 def select(histories: Histories, kept: np.ndarray) -> Histories:
@@ -36,7 +37,7 @@ def trim(
     stays = histories.ts >= floor
     if arrived_before is not None:
         stays |= (histories.ts if histories.arrived is None else histories.arrived) >= arrived_before
-    person = np.repeat(np.arange(len(histories)), np.diff(histories.offsets))
+    person = owners(histories.offsets)
     if whole is not None:
         stays |= whole[person]
     before = bounds_of(stays.astype(np.int64))
@@ -107,7 +108,7 @@ def _select(histories: Histories, kept: np.ndarray, carry: Carry | None, shared:
     if carry is not None and not shared:
         carry = _shared(histories)
     offsets = bounds_of(kept.astype(np.int64))[histories.offsets]
-    person = np.repeat(np.arange(len(histories)), np.diff(offsets))
+    person = owners(offsets)
     coded, touch = {}, {}
     for name, field in histories.coded.items():
         places = _places(replace(field, codes=field.codes[kept]), person)

@@ -11,7 +11,8 @@ from .acts import Acts, together
 from .carry import collected, earliest
 from .dated import Dated
 from .errors import InternalError
-from .histories import Codes, Histories, bounds_of, localise, sort_events, unique_events
+from .histories import Codes, Histories, localise, sort_events, unique_events
+from .runs import bounds_of
 
 
 def empty(users: pa.Array, numbers: Sequence[str], coded: Sequence[str]) -> Histories:

@@ -20,9 +20,10 @@ from features.algebra import Attribute
 from features.dated import Dated
 from features.errors import DamagedError
 from features.events import CODED_FIELDS, DAY, FIXED_POINT, HOUR, NULL, NUMBER_FIELDS
-from features.histories import Codes, Histories, bounds_of
+from features.histories import Codes, Histories
 from features.matrix import Matrix, evaluate
 from features.program import Program
+from features.runs import bounds_of
 
 from .model import Model
 

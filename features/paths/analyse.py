@@ -10,10 +10,11 @@ import numpy as np
 from ..ahead import ahead
 from ..errors import InputError, did_you_mean
 from ..events import ACTS, DAY
-from ..histories import Histories, ranges
+from ..histories import Histories
 from ..instants import to_iso
 from ..log import EventLog
 from ..progress import track
+from ..runs import ranges
 from ..views import canonical
 from ..workspace import Workspace
 from . import flows, journeys, sequences

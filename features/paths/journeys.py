@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..events import SESSION_GAP
-from ..histories import Histories, bounds_of, ranges
+from ..histories import Histories
+from ..runs import bounds_of, ranges
 
 GOAL = 0
 """The goal's code among the steps."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..runs import owners
 from . import flows
 from .journeys import Runs
 
@@ -43,7 +44,7 @@ class Tally:
         s = self.n_steps
         self.n += len(converted)
         self.converted += int(converted.sum())
-        unit = np.repeat(np.arange(len(converted)), np.diff(runs.offsets))
+        unit = owners(runs.offsets)
         self.having += self._once(unit, runs.step, s, converted)
         after = np.flatnonzero(unit[1:] == unit[:-1]) + 1
         pair = runs.step[after - 1] * s + runs.step[after]

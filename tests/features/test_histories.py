@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from features.errors import InternalError
 from features.events import CODED_FIELDS, KINDS, NUMBER_FIELDS
-from features.histories import from_events, ranges
+from features.histories import from_events
 from features.union import empty, thin, union
 
 from .logs import assert_dense, events_in, invent, some, tables, told, with_keys
@@ -126,7 +126,3 @@ def test_nobody_and_nothing():
     silent = empty(pa.array(["a", "b"]), NUMBER_FIELDS, CODED_FIELDS)
     assert events_in(silent) == {"a": [], "b": []}
     assert events_in(union([silent, from_events(with_keys(invent(3, users=1)))]))["a"] == []
-
-
-def test_ranges_are_runs_of_integers():
-    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from features import algebra as ask
 from features.carry import Carry
 from features.events import DAY, NUMBER_FIELDS, TOUCH
-from features.histories import Codes, Histories, bounds_of
+from features.histories import Codes, Histories
 from features.matrix import Matrix, evaluate, grid
 from features.program import compile_program
+from features.runs import bounds_of
 from features.trim import trim
 from tests.oracle import ordered
 from tests.properties.test_leakage import assert_equal
