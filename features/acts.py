@@ -76,8 +76,8 @@ def codes(kinds: Sequence[str]) -> list[int]:
 
 def said(events: pa.Table) -> pa.Table:
     """The acts among rows with `COLUMNS`, of `SAID`."""
-    events = events.filter(pc.is_in(events["kind"].cast(pa.string()), value_set=pa.array(ACTS)))
     what = pc.index_in(events["kind"].cast(pa.string()), value_set=pa.array(ACTS)).cast(pa.int8())
+    events, what = events.filter(what.is_valid()), what.drop_null()
     arrived = pc.fill_null(events["arrived_at"], NULL)
     return _told(
         pa.table(

@@ -124,16 +124,16 @@ def coded(rows: pa.Table, plain: Collection[str]) -> pa.Table:
         elif pa.types.is_dictionary(column.type) and column.type != CODED:
             column = column.cast(CODED)
         columns[field.name] = column
-    return pa.table(columns, schema=schema_of(plain))
+    return pa.table(columns, schema=_schema(plain))
 
 
-def schema_of(plain: Collection[str], keys: bool = False) -> pa.Schema:
-    """`ROWS`, texts as dictionaries but for the columns of `plain`, with or without keys."""
+def _schema(plain: Collection[str]) -> pa.Schema:
+    """`ROWS`, texts as dictionaries but for the columns of `plain`, without keys."""
     return pa.schema(
         [
             field.with_type(CODED) if pa.types.is_string(field.type) and field.name not in plain else field
             for field in ROWS
-            if keys or field.name not in KEYS
+            if field.name not in KEYS
         ]
     )
 

@@ -122,7 +122,8 @@ def _bucket(log: EventLog, program: Program, users: delta.Snapshot, bucket: int)
     if known:
         silent = pc.unique(pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string()))
         silent = silent.filter(pc.invert(pc.is_in(silent, value_set=histories.users)))
-        histories = concatenate([histories, empty(silent, list(histories.numbers), list(histories.coded))])
+        if len(silent):
+            histories = concatenate([histories, empty(silent, list(histories.numbers), list(histories.coded))])
     return log.informed(histories, program.attributes)
 
 

@@ -6,7 +6,6 @@ from threading import Lock
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from . import acts, flat
 from .acts import SAID, Acts
@@ -104,10 +103,5 @@ class Concern:
 
 def _said(parts: Sequence[Part]) -> pa.Table:
     """The acts in files of events."""
-    found = []
-    for part in parts:
-        if not set(flat.kinds(part)).isdisjoint(ACTS):
-            rows = flat.read(part, acts.COLUMNS, coded=True)
-            rows = rows.filter(pc.is_in(rows["kind"].cast(pa.string()), value_set=pa.array(ACTS)))
-            found.append(acts.said(rows))
-    return acts.together(found)
+    met = [part for part in parts if not set(flat.kinds(part)).isdisjoint(ACTS)]
+    return acts.together([acts.said(flat.read(part, acts.COLUMNS, coded=True)) for part in met])

@@ -65,7 +65,7 @@ def described(workspace: Workspace, name: str) -> dict[str, Any]:
         **_row(entry, path),
         "question": {language: words.question(entry.feature, language) for language in ("en", "zh")},
         "toml": words.toml(entry.feature),
-        "nothing": words.nothing(entry.feature, is_text(entry.feature)),
+        "nothing": words.nothing(entry.feature),
         "fields": list(fields_of(entry)),
         "kinds": None if isinstance(entry.feature, Attribute) else sorted(set(named(entry.feature))),
         "ours": path == OURS,

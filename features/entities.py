@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .cells import whole
 from .errors import InputError, NotFoundError, did_you_mean
 from .instants import parse_instant, to_iso, to_us
 from .validate import FIRST_TIME
@@ -174,10 +175,7 @@ def _parsed(text: str, timezone: str) -> int:
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:
     """One array, no dictionary."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+    return whole(column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column)
 
 
 def _is_text(kind: pa.DataType) -> bool:

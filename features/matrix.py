@@ -1,7 +1,7 @@
 """The feature matrix: a row a (person, cutoff), a column a feature; and `evaluate`, which fills it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Final
 
@@ -141,18 +141,20 @@ def evaluate(
     other = place >= 0
     parts = [(histories, person, np.flatnonzero(~other)), (seen, place, np.flatnonzero(other))]
     done = [(_evaluate(program, those, who[rows], cutoff[rows], threads), rows) for those, who, rows in parts]
-    return _together(done, person, cutoff)
+    order = np.argsort(np.concatenate([rows for _, rows in done]))
+    return replace(joined([part for part, _ in done]).take(order), person=person, cutoff=cutoff)
 
 
-def _together(parts: Sequence[tuple[Matrix, np.ndarray]], person: np.ndarray, cutoff: np.ndarray) -> Matrix:
-    """One matrix of several, each with the (int64) places of its rows."""
-    order = np.argsort(np.concatenate([rows for _, rows in parts]))
-    first = parts[0][0]
-    values = np.concatenate([part.values.T for part, _ in parts], axis=1)[:, order].T
-    texts = {
-        name: pa.concat_arrays([part.texts[name] for part, _ in parts]).take(pa.array(order)) for name in first.texts
-    }
-    return Matrix(person, cutoff, first.names, values, texts)
+def joined(blocks: Sequence[Matrix]) -> Matrix:
+    """The rows of all blocks, one block after the other; `person` counts them."""
+    cutoff = np.concatenate([block.cutoff for block in blocks])
+    return Matrix(
+        np.arange(len(cutoff)),
+        cutoff,
+        blocks[0].names,
+        np.concatenate([block.values.T for block in blocks], axis=1).T,
+        {name: pa.concat_arrays([block.texts[name] for block in blocks]) for name in blocks[0].texts},
+    )
 
 
 def _evaluate(

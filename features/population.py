@@ -11,7 +11,7 @@ from . import views
 from .algebra import Age
 from .hashing import hash128
 from .log import EventLog
-from .matrix import Matrix, evaluate, grid
+from .matrix import Matrix, evaluate, grid, joined
 from .program import Program, compile_program
 from .progress import track
 
@@ -72,15 +72,3 @@ def lot(users: pa.Array) -> np.ndarray:
     """(n,) float64 in [0, 1): each person's own, from their hash."""
     lots: np.ndarray = (hash128(users)[0].astype(np.uint64) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return lots
-
-
-def joined(blocks: Sequence[Matrix]) -> Matrix:
-    """The rows of all blocks, one block after the other; `person` counts them."""
-    cutoff = np.concatenate([block.cutoff for block in blocks])
-    return Matrix(
-        np.arange(len(cutoff)),
-        cutoff,
-        blocks[0].names,
-        np.concatenate([block.values.T for block in blocks], axis=1).T,
-        {name: pa.concat_arrays([block.texts[name] for block in blocks]) for name in blocks[0].texts},
-    )

@@ -5,7 +5,6 @@ moved about.
 """
 
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -48,7 +47,7 @@ class Spill:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, rows: pa.Table, bucket: np.ndarray) -> None:
@@ -79,7 +78,7 @@ class Spill:
     def take(self, bucket: int) -> pa.Table:
         """A bucket's rows, in the order in which they came, each column one chunk; their room is freed.
 
-        Threads may take several buckets at a time, after the last `add`.
+        Threads may take several buckets at a time, after `end`.
         """
         tables = self._held.pop(bucket, [])
         if bucket in self._spilled:
@@ -89,15 +88,12 @@ class Spill:
             path.unlink()  # what is mapped stays until it has been copied
         return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
-    def drain(self) -> Iterator[tuple[int, pa.Table]]:
-        """Every bucket and its rows."""
-        self.end()
-        for bucket in self.buckets():
-            yield bucket, self.take(bucket)
-
     def end(self) -> None:
         """No more rows come: what lies on disk can be read."""
-        self._close()
+        for sink, writer in self._files.values():
+            writer.close()
+            sink.close()
+        self._files = {}
 
     def _flush(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -109,12 +105,6 @@ class Spill:
             for table in tables:
                 self._files[bucket][1].write_table(table)
         self._held, self._size = {}, 0
-
-    def _close(self) -> None:
-        for sink, writer in self._files.values():
-            writer.close()
-            sink.close()
-        self._files = {}
 
 
 def _parted(column: pa.Array, order: np.ndarray, bounds: np.ndarray) -> list[pa.Array]:

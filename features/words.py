@@ -5,9 +5,9 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Final, Literal
 
-from .algebra import ALL_BACK, LIFETIME, SESSION, Feature, Window
+from .algebra import ALL_BACK, LIFETIME, SESSION, Feature, Window, is_text
 from .catalogue import OURS
-from .definition import QUESTIONS, feature_to_json
+from .definition import NAMED, QUESTIONS, feature_to_json
 from .events import DAY, HOUR, SECOND
 from .template import read_templates
 
@@ -128,12 +128,14 @@ def word(feature: Feature) -> str:
     return next(ask for ask, cls in QUESTIONS.items() if cls is type(feature))
 
 
-def nothing(feature: Feature, text: bool) -> str:
+def nothing(feature: Feature) -> str:
     """The answer to a question of nobody's events: `0`, `NaN`, or `null` where the answer is a text; a function's is its own."""
     ask = word(feature)
     if ask == "function":
         return "what the function gives"
-    return "null" if text else "0" if ask in ZEROS or getattr(feature, "statistic", None) == "count" else "NaN"
+    return (
+        "null" if is_text(feature) else "0" if ask in ZEROS or getattr(feature, "statistic", None) == "count" else "NaN"
+    )
 
 
 def toml(feature: Feature) -> str:
@@ -165,9 +167,9 @@ def window(asked: Window) -> str | list[int]:
     >>> window(Window(-90 * DAY, -30 * DAY))
     '90d..30d'
     """
-    named = {ALL_BACK: "all", LIFETIME: "lifetime", SESSION: "session"}
-    if asked in named:
-        return named[asked]
+    name = next((name for name, known in NAMED.items() if known == asked), None)
+    if name is not None:
+        return name
     edges = [abs(edge) for edge in (asked.start, asked.stop) if edge]
     if any(edge % SECOND for edge in edges):
         return [asked.start, asked.stop]

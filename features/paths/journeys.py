@@ -8,9 +8,6 @@ from ..events import SESSION_GAP
 from ..histories import Histories
 from ..runs import bounds_of, ranges
 
-GOAL = 0
-"""The goal's code among the steps."""
-
 
 @dataclass(frozen=True, slots=True)
 class Units:

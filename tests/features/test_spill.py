@@ -31,7 +31,9 @@ def test_every_row_comes_back_once_in_its_bucket_in_order(tmp_path_factory, give
         assert spill.n_rows == sum(map(len, given_chunks))
         assert spill.buckets() == sorted(expected)
         found = {}
-        for bucket, rows in spill.drain():
+        spill.end()
+        for bucket in spill.buckets():
+            rows = spill.take(bucket)
             assert rows["text"].num_chunks == rows["coded"].num_chunks == 1
             found[bucket] = rows["text"].to_pylist()
             assert rows["coded"].to_pylist() == found[bucket]
@@ -48,7 +50,8 @@ def test_memory_is_given_back_when_the_budget_is_passed(tmp_path):
             spill.add(rows, np.arange(1000) % 2)
             assert sum(table.nbytes for tables in spill._held.values() for table in tables) <= 20_000
         assert len(list(tmp_path.rglob("*.arrow"))) == 2
-        assert [len(table) for _, table in spill.drain()] == [5000, 5000]
+        spill.end()
+        assert [len(spill.take(bucket)) for bucket in spill.buckets()] == [5000, 5000]
 
 
 def test_an_error_clears_the_folder(tmp_path):
