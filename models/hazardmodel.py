@@ -140,10 +140,7 @@ class HazardModel:
 
     def raw(self, matrix: Matrix, rows: np.ndarray | None = None) -> np.ndarray:
         """(r, J) float64 uncorrected log-odds of the hazards of `rows`, all where None, in the cohort or not."""
-        values = self._input(matrix, rows)
-        scores = self._trees.raw(laid_out(values, len(self.baseline))).reshape(len(values), -1)
-        found: np.ndarray = scores + self.baseline
-        return found
+        return self._raw(self._input(matrix, rows))
 
     def explained(
         self, matrix: Matrix, rows: np.ndarray, class_index: int
@@ -165,7 +162,7 @@ class HazardModel:
         later = n in places
         among = [j for j in range(n) if (j in places) != later] or [0]
         values = self._input(matrix, rows)
-        raw = self.raw(matrix, rows)
+        raw = self._raw(values)
         asked = laid_out(values, n).reshape(len(values), n, -1)[:, among].reshape(-1, len(self.names) + 1)
         each = self._trees.contributions(asked).reshape(len(values), len(among), -1)
         hazards = 1 / (1 + np.exp(-(self.correction.slope * raw + np.array(self.correction.shift))))
@@ -194,6 +191,12 @@ class HazardModel:
     def _input(self, matrix: Matrix, rows: np.ndarray | None) -> np.ndarray:
         """(r, k) float32 by name."""
         return (matrix if rows is None else matrix.take(rows)).model_input(self.names, self.vocabularies)
+
+    def _raw(self, values: np.ndarray) -> np.ndarray:
+        """(r, J) float64 of (r, k) input."""
+        scores = self._trees.raw(laid_out(values, len(self.baseline))).reshape(len(values), -1)
+        found: np.ndarray = scores + self.baseline
+        return found
 
     @cached_property
     def _trees(self) -> Trees:

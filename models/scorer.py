@@ -70,7 +70,7 @@ class TargetModel:
 
     def ready(self) -> "TargetModel":
         """The same, its booster loaded; the first use would load it else."""
-        self._booster  # noqa: B018 - loading is the effect
+        self._trees.booster  # noqa: B018 - loading is the effect
         return self
 
     def predict(self, matrix: Matrix) -> np.ndarray:
@@ -148,10 +148,6 @@ class TargetModel:
     @cached_property
     def _trees(self) -> Trees:
         return Trees(self.booster_text, self.names, self.n_scores)
-
-    @property
-    def _booster(self) -> Any:
-        return self._trees.booster
 
     @property
     def method(self) -> str:

@@ -6,9 +6,9 @@ of 100 draws of whole users; it is then fitted to all rows. Calibrating a model 
 than not (arXiv 2601.19944).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -17,6 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from models.calibration import TINY, Calibrator, identity
+from models.hazardmodel import Correction
 
 from .metrics import Measure, interval, losses
 from .resample import draw
@@ -29,10 +30,12 @@ FOLDS: Final = 5
 SURE: Final = 0.95
 """Share of the draws in which a calibrator must gain."""
 
+Fits = TypeVar("Fits", Calibrator, Correction)
+
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A calibrator and why it was chosen.
+class Choice(Generic[Fits]):
+    """A calibrator, or a hazard's correction, and why it was chosen.
 
     Attributes:
         calibrator: Fitted to all rows given.
@@ -40,7 +43,7 @@ class Choice:
         gain: Of the best method: log loss less that of `none`, with its interval; None where nothing was tried.
     """
 
-    calibrator: Calibrator
+    calibrator: Fits
     log_loss: dict[str, float]
     gain: Measure | None
 
@@ -49,7 +52,9 @@ class Choice:
         return {"method": self.calibrator.method, "log_loss": self.log_loss, "gain": self.gain}
 
 
-def choose(labels: np.ndarray, p: np.ndarray, users: np.ndarray, methods: Sequence[str], seed: int) -> Choice:
+def choose(
+    labels: np.ndarray, p: np.ndarray, users: np.ndarray, methods: Sequence[str], seed: int
+) -> Choice[Calibrator]:
     """The best of the methods, fitted to all rows.
 
     Args:
@@ -60,7 +65,7 @@ def choose(labels: np.ndarray, p: np.ndarray, users: np.ndarray, methods: Sequen
         seed: For the draws of the interval.
     """
     n_classes = p.shape[1]
-    fold = users.astype(np.uint64) % np.uint64(FOLDS)
+    fold = folds(users)
     rest = [fold != k for k in range(FOLDS)]
     if len(labels) < MIN_ROWS or any(len(np.unique(labels[rows])) < n_classes for rows in rest):
         return Choice(identity(), {}, None)
@@ -70,14 +75,34 @@ def choose(labels: np.ndarray, p: np.ndarray, users: np.ndarray, methods: Sequen
             held_out[method] = np.array(p)
             for rows in rest:
                 held_out[method][~rows] = fit(method, labels[rows], p[rows]).apply(p[~rows])
-    log_loss = {method: float(losses(labels, q).mean()) for method, q in held_out.items()}
+    each = {method: losses(labels, q) for method, q in held_out.items()}
+    return chosen(each, users, seed, lambda method: fit(method, labels, p))
+
+
+def folds(users: np.ndarray) -> np.ndarray:
+    """(r,) int64 in [0, FOLDS), of (r,) hashes: a user's rows are all in one."""
+    return (users.astype(np.uint64) % np.uint64(FOLDS)).astype(np.int64)
+
+
+def chosen(
+    held_out: Mapping[str, np.ndarray], users: np.ndarray, seed: int, fitted: Callable[[str], Fits]
+) -> Choice[Fits]:
+    """The method with the least loss, `none` where it does not surely gain on that.
+
+    Args:
+        held_out: Method to (r,) losses of rows that it was not fitted to; `none` is one.
+        users: (r,) int64 hash of the row's user.
+        seed: For the draws.
+        fitted: Fits a method to all rows.
+    """
+    log_loss = {method: float(loss.mean()) for method, loss in held_out.items()}
     best = min(log_loss, key=lambda method: log_loss[method])
     if best == "none":
-        return Choice(identity(), log_loss, None)
-    gap = losses(labels, held_out[best]) - losses(labels, p)
+        return Choice(fitted(best), log_loss, None)
+    gap = held_out[best] - held_out["none"]
     draws = draw(users, N_DRAWS, seed).mean(gap)
     helps = float(np.quantile(draws, SURE)) < 0
-    return Choice(fit(best, labels, p) if helps else identity(), log_loss, interval(float(gap.mean()), draws))
+    return Choice(fitted(best if helps else "none"), log_loss, interval(float(gap.mean()), draws))
 
 
 def fit(method: str, labels: np.ndarray, p: np.ndarray) -> Calibrator:

@@ -67,11 +67,13 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         len(edges),
         shop.seed,
     )
+    correction = mended.calibrator
     clock.lap("calibrate")
     rates = distribution(table.log_odds[None, :], 1.0, np.zeros(len(edges)))[0]
-    model = HazardModel(target, data.names, data.vocabularies, fitted.text, table.log_odds, mended.correction, rates)
-    shift = np.array(mended.correction.shift)
-    p = distribution(log_odds(fitted, data.parts["test"].values, table.log_odds), mended.correction.slope, shift)
+    model = HazardModel(target, data.names, data.vocabularies, fitted.text, table.log_odds, correction, rates)
+    p = distribution(
+        log_odds(fitted, data.parts["test"].values, table.log_odds), correction.slope, np.array(correction.shift)
+    )
     clock.lap("predict")
     judged = horizon_of(recipe_of(target), spec.split.gap)
     test = tested(shop, data, seen, p, recipe_of(target), judged)

@@ -10,6 +10,8 @@ import numpy as np
 from features.catalogue import Catalogue
 from features.log import EventLog
 from features.workspace import Facts
+from models.calibration import Calibrator
+from models.hazardmodel import Correction
 from models.model import Model
 from models.scorer import TargetModel
 from models.spec import Spec
@@ -20,7 +22,6 @@ from .cadence import settled
 from .calibrate import Choice, choose
 from .dataset import Part, build, lots
 from .fit import Fitted, Rows, fit
-from .mend import Mending
 from .metrics import Measure, difference, evaluate
 from .resample import Resamples, draw
 from .split import Split, end_of_log, split, start_of_log
@@ -92,7 +93,7 @@ class Learned:
     rows: dict[str, int]
     counts: dict[str, dict[str, int]]
     fitted: Fitted
-    choice: Choice | Mending
+    choice: Choice[Calibrator] | Choice[Correction]
     model: Model
     families: tuple[str, ...]
     test: Test

@@ -12,18 +12,15 @@ that no held-out row was followed through keeps the common correction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from scipy.special import expit
 
 from models.hazardmodel import Correction, uncorrected
 
-from .calibrate import FOLDS, MIN_ROWS, N_DRAWS, SURE
-from .metrics import Measure, interval
+from .calibrate import FOLDS, MIN_ROWS, Choice, chosen, folds
 from .periods import Periods
-from .resample import draw
 
 SPREAD: Final = 0.2
 """Standard deviation of a bucket's own shift, beforehand; in log-odds."""
@@ -34,28 +31,9 @@ MIN_EVENTS: Final = 50
 STEPS: Final = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Mending:
-    """A correction and why it was chosen.
-
-    Attributes:
-        correction: Fitted to all rows given.
-        log_loss: Method to its mean log loss a row, on rows that it was not fitted to.
-        gain: Of the best method: log loss less that of `none`, with its interval; None where nothing was tried.
-    """
-
-    correction: Correction
-    log_loss: dict[str, float]
-    gain: Measure | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"method": self.correction.method, "log_loss": self.log_loss, "gain": self.gain}
-
-
 def mend(
     z: np.ndarray, given: Periods, users: np.ndarray, methods: Sequence[str], n_buckets: int, seed: int
-) -> Mending:
+) -> Choice[Correction]:
     """The best of the methods, fitted to all rows.
 
     Args:
@@ -67,9 +45,9 @@ def mend(
         seed: For the draws of the interval.
     """
     plain = uncorrected(n_buckets)
-    fold = (users.astype(np.uint64) % np.uint64(FOLDS)).astype(np.int64)[given.row]
+    fold = folds(users)[given.row]
     if len(users) < MIN_ROWS or given.event.sum() < MIN_EVENTS:
-        return Mending(plain, {}, None)
+        return Choice(plain, {}, None)
     each = {"none": losses(z, given, plain)}
     for method in methods:
         if method != "none":
@@ -78,15 +56,7 @@ def mend(
                 fitted = fit(method, z, given, fold != k, n_buckets)
                 each[method][fold == k] = losses(z, given, fitted)[fold == k]
     rows = {method: np.bincount(given.row, loss, len(users)) for method, loss in each.items()}
-    log_loss = {method: float(loss.mean()) for method, loss in rows.items()}
-    best = min(log_loss, key=lambda method: log_loss[method])
-    if best == "none":
-        return Mending(plain, log_loss, None)
-    gap = rows[best] - rows["none"]
-    draws = draw(users, N_DRAWS, seed).mean(gap)
-    helps = float(np.quantile(draws, SURE)) < 0
-    chosen = fit(best, z, given, np.ones(len(z), bool), n_buckets) if helps else plain
-    return Mending(chosen, log_loss, interval(float(gap.mean()), draws))
+    return chosen(rows, users, seed, lambda method: fit(method, z, given, np.ones(len(z), bool), n_buckets))
 
 
 def losses(z: np.ndarray, given: Periods, correction: Correction) -> np.ndarray:

@@ -35,8 +35,8 @@ def mended(said, labels, seen, users):
 
 def test_true_hazards_are_left_alone():
     found = mended(*drawn())
-    assert found.correction.method == "none"
-    assert found.correction.shift == (0.0,) * J
+    assert found.calibrator.method == "none"
+    assert found.calibrator.shift == (0.0,) * J
 
 
 @pytest.mark.parametrize("wrong", ["shift", "slope", "intercepts"])
@@ -46,10 +46,10 @@ def test_wrong_hazards_are_mended(wrong):
     said, labels, seen, users = drawn(bend=bends[wrong])
     found = mended(said, labels, seen, users)
     assert found.gain["high"] < 0
-    assert found.log_loss[found.correction.method] == min(found.log_loss.values())
-    z = found.correction.slope * said + np.array(found.correction.shift)
+    assert found.log_loss[found.calibrator.method] == min(found.log_loss.values())
+    z = found.calibrator.slope * said + np.array(found.calibrator.shift)
     np.testing.assert_allclose(z.mean(axis=0), bends[wrong](said).mean(axis=0), atol=0.12)
-    assert found.correction.method in ({"intercepts"} if wrong == "intercepts" else {wrong, "slope", "intercepts"})
+    assert found.calibrator.method in ({"intercepts"} if wrong == "intercepts" else {wrong, "slope", "intercepts"})
 
 
 def test_slope_is_the_logistic_regression_of_scikit_learn():
@@ -75,4 +75,4 @@ def test_a_bucket_that_nobody_was_followed_through_keeps_the_common_shift():
 def test_too_few_events_mend_nothing():
     said, labels, seen, users = drawn(bend=lambda z: z - 0.5)
     found = mended(said[:150], labels[:150], seen[:150], users[:150])
-    assert (found.correction.method, found.log_loss) == ("none", {})
+    assert (found.calibrator.method, found.log_loss) == ("none", {})
