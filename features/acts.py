@@ -103,15 +103,14 @@ def said_in(histories: "Histories", kinds: Sequence[str]) -> pa.Table:
     rows = np.flatnonzero(of[histories.kind] >= 0)
     person = np.searchsorted(histories.offsets, rows, side="right") - 1
     item = histories.coded["item"]
-    own = item.codes[rows]
-    places = pa.array(item.offsets[person] + own, mask=own < 0)
+    places = item.places(person, item.codes[rows])
     known = histories.ts if histories.arrived is None else histories.arrived
     return _told(
         pa.table(
             [
                 histories.users.take(pa.array(person)),
                 of[histories.kind[rows]],
-                item.values.take(places),
+                item.values.take(pa.array(places, mask=places < 0)),
                 *(column[rows] for column in (histories.ts, known, histories.key_hi, histories.key_lo)),
             ],
             schema=SAID,

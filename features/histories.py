@@ -29,6 +29,10 @@ class Codes:
     offsets: np.ndarray
     values: pa.Array
 
+    def places(self, person: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """(k,) int32 places in `values` of own codes of (k,) persons, -1 for null."""
+        return np.where(codes < 0, -1, codes + self.offsets[person]).astype(np.int32)
+
 
 @dataclass(frozen=True, slots=True)
 class Histories:

@@ -166,9 +166,8 @@ def _flat(
         columns[name] = pa.array(values, mask=values == NULL)
     for name in CODED_FIELDS:
         field = whole.coded[name]
-        code = field.codes[like]
-        places = np.where(code < 0, 0, code + field.offsets[owner])
-        columns[name] = field.values.take(pa.array(places, mask=code < 0))
+        places = field.places(owner, field.codes[like])
+        columns[name] = field.values.take(pa.array(places, mask=places < 0))
     absent = {name: pa.nulls(n, EVENTS.field(name).type) for name in EVENTS.names if name not in columns}
     return pa.table([(columns | absent)[name] for name in EVENTS.names], schema=EVENTS)
 

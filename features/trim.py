@@ -6,7 +6,7 @@ import numpy as np
 
 from .carry import Carry, collected, concatenate
 from .events import NULL, TOUCH
-from .histories import Codes, Histories, localise
+from .histories import Histories, localise
 from .runs import bounds_of, owners
 
 
@@ -60,7 +60,7 @@ def _folded(histories: Histories, rows: np.ndarray, person: np.ndarray) -> Carry
     for name in TOUCH:
         if name in histories.coded:
             field = histories.coded[name]
-            places = _places(field, person)[rows]
+            places = field.places(owner, field.codes[rows])
             first = np.flatnonzero(places >= 0)  # in order: of a person's, the first counts
             who, at = np.unique(owner[first], return_index=True)
             touch[name], keys[name] = np.full(n, -1, np.int32), np.zeros((n, 3), np.int64)
@@ -88,17 +88,11 @@ def _shared(histories: Histories) -> Carry | None:
     if carry is None:
         return None
     touch = {
-        name: np.where(codes < 0, -1, codes + histories.coded[name].offsets[:-1]).astype(np.int32)
+        name: histories.coded[name].places(np.arange(len(carry)), codes)
         for name, codes in carry.touch.items()
         if name in histories.coded
     }
     return replace(carry, touch=touch, touch_key={name: carry.touch_key[name] for name in touch})
-
-
-def _places(field: Codes, person: np.ndarray) -> np.ndarray:
-    """(m,) int32 places of the events' texts among the texts of all persons, -1 for null."""
-    codes = field.codes.astype(np.int64)
-    return np.where(codes < 0, -1, codes + field.offsets[person]).astype(np.int32)
 
 
 def _select(histories: Histories, kept: np.ndarray, carry: Carry | None, shared: bool = False) -> Histories:
@@ -111,7 +105,7 @@ def _select(histories: Histories, kept: np.ndarray, carry: Carry | None, shared:
     person = owners(offsets)
     coded, touch = {}, {}
     for name, field in histories.coded.items():
-        places = _places(replace(field, codes=field.codes[kept]), person)
+        places = field.places(person, field.codes[kept])
         first = None if carry is None else carry.touch.get(name)
         coded[name], own = localise(places, field.values, offsets, first)
         if own is not None:

@@ -12,7 +12,7 @@ from .carry import collected, earliest
 from .dated import Dated
 from .errors import InternalError
 from .histories import Codes, Histories, localise, sort_events, unique_events
-from .runs import bounds_of
+from .runs import bounds_of, owners
 
 
 def empty(users: pa.Array, numbers: Sequence[str], coded: Sequence[str]) -> Histories:
@@ -59,7 +59,8 @@ def joined(both: Histories, owner: np.ndarray, users: pa.Array) -> Histories:
         owner: (p,) int64 whom each of them is, a place in `users`.
         users: The ids of those whom they are.
     """
-    n, person = len(users), np.repeat(owner, np.diff(both.offsets))
+    n, whose = len(users), owners(both.offsets)
+    person = owner[whose]
     ts, hi, lo = both.ts, both.key_hi, both.key_lo
     order = unique_events(person, hi, lo, ts if both.arrived is None else both.arrived)
     order = order[sort_events(person[order], ts[order], hi[order], lo[order])]
@@ -68,13 +69,12 @@ def joined(both: Histories, owner: np.ndarray, users: pa.Array) -> Histories:
     before = both.carry
     for name, field in both.coded.items():
         texts = field.values.dictionary_encode()
-        shared, first = _shared_codes(both, name, texts.indices.to_numpy()), None
+        shared, first = np.append(texts.indices.to_numpy(), np.int32(-1)), None  # -1, the last, for null
         if before is not None and name in before.touch:
-            codes = before.touch[name]
-            places = np.where(codes < 0, 0, codes + field.offsets[:-1])
-            codes = np.where(codes < 0, -1, np.append(texts.indices.to_numpy(), -1)[places]).astype(np.int32)
-            first, touch_key[name] = earliest(n, owner, codes, before.touch_key[name])
-        coded[name], own = localise(shared[order], texts.dictionary, offsets, first)
+            touched = shared[field.places(np.arange(len(both)), before.touch[name])]
+            first, touch_key[name] = earliest(n, owner, touched, before.touch_key[name])
+        codes = shared[field.places(whose, field.codes)[order]]
+        coded[name], own = localise(codes, texts.dictionary, offsets, first)
         if own is not None:
             touch[name] = own
     if before is not None:
@@ -157,16 +157,6 @@ def _chain(fields: Sequence[Codes]) -> Codes:
         bounds_of(np.concatenate([np.diff(field.offsets) for field in fields])),
         pa.concat_arrays([field.values for field in fields]) if texts else pa.array([], pa.string()),
     )
-
-
-def _shared_codes(both: Histories, name: str, to_shared: np.ndarray) -> np.ndarray:
-    """(m,) int32 codes of the events' texts that all persons share, -1 for null."""
-    field = both.coded[name]
-    start = np.repeat(field.offsets[:-1], np.diff(both.offsets))
-    known = field.codes >= 0
-    codes = np.full(len(field.codes), -1, np.int32)
-    codes[known] = to_shared[start[known] + field.codes[known]]
-    return codes
 
 
 def _arrived(parts: Sequence[Histories]) -> np.ndarray | None:
