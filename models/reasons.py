@@ -7,6 +7,7 @@ and speak through the one of them that weighs most.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -103,6 +104,7 @@ def questions(names: Sequence[str], catalogue: Catalogue) -> list[list[int]]:
     return list(groups.values())
 
 
+@lru_cache(maxsize=4096)  # asked of every feature for each tag that is explained
 def question(feature: Feature) -> object:
     """A feature without its windows: equal for features that differ in nothing else."""
     if isinstance(feature, Ratio):
