@@ -31,7 +31,6 @@ where that ties, the row that came first). A question is asked at a cutoff `t`, 
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import SpecError
 from .events import SESSION_GAP
 from .sources import Attribute, Function, Outside
 from .terms import (
@@ -285,38 +284,3 @@ Elementary = (
 Feature = Elementary | Outside | Ratio | Trend
 CATEGORICAL = (Favorite, First, Last)
 """Features of events whose answer is a text."""
-
-
-def is_text(feature: Feature) -> bool:
-    """Is the answer a text?"""
-    return isinstance(feature, CATEGORICAL) or (isinstance(feature, Attribute) and feature.type == "text")
-
-
-def parts(feature: Feature) -> tuple[Elementary, ...]:
-    """The elementary questions that a feature is made of, in order; none of one that the kernel does not answer."""
-    if isinstance(feature, Outside):
-        return ()
-    if isinstance(feature, Ratio):
-        return (*parts(feature.numerator), *parts(feature.denominator))
-    if isinstance(feature, Trend):
-        return (feature.short, feature.long)
-    return (feature,)
-
-
-def named(feature: Feature) -> tuple[str, ...]:
-    """The kinds that a feature names."""
-    of = ((*getattr(part, "kinds", ()), *getattr(part, "since", ())) for part in parts(feature))
-    steps = ((part.before, part.after) for part in parts(feature) if isinstance(part, Transition))
-    return tuple(kind for kinds in (*of, *steps) for kind in kinds)
-
-
-def is_forward(feature: Feature) -> bool:
-    """Does the feature look at the future?
-
-    Raises:
-        SpecError: It looks both ways.
-    """
-    ways = {getattr(part, "window", ALL_BACK).forward for part in parts(feature)} or {False}
-    if len(ways) > 1:
-        raise SpecError(f"{feature} mixes backward and forward windows: a feature looks back, a target forward.")
-    return ways.pop()

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import attributes
-from .algebra import Attribute, Feature, is_forward, named
+from .algebra import Attribute, Feature
 from .definition import feature_from_toml, feature_to_json
 from .errors import SpecError, did_you_mean
 from .events import KINDS
 from .functions import Declared, declared
 from .template import NAME, Template, read_templates
+from .traits import is_forward, named
 from .workspace import Workspace
 
 OURS: Final = Path(__file__).with_name("catalogue.toml")

@@ -20,7 +20,7 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from . import algebra
+from . import algebra, traits
 from .algebra import ALL_BACK, LIFETIME, SESSION, Elementary, Feature, Outside, Ratio, Trend, Window
 from .errors import InputError, SpecError, did_you_mean
 from .events import CODED_FIELDS, NUMBER_FIELDS, TOUCH
@@ -229,7 +229,7 @@ def check(feature: Feature) -> None:
         SpecError: A share of no hours, Until looking back, a window that the question cannot have, a categorical part of a
             ratio, windows both ways.
     """
-    for part in algebra.parts(feature):
+    for part in traits.parts(feature):
         if isinstance(part, algebra.Share) and not 0 <= part.start < part.stop <= (24 if part.field == "hour" else 7):
             raise SpecError(
                 f"Share of {part.field} in [{part.start}, {part.stop}): start < stop within hours 0-24, weekdays 0-7."
@@ -247,7 +247,7 @@ def check(feature: Feature) -> None:
             raise SpecError(f"A ratio needs numbers: {type(part).__name__} answers with a text.")
     if isinstance(feature, Ratio) and any(isinstance(x, Outside) for x in (feature.numerator, feature.denominator)):
         raise SpecError("A ratio is of questions to events: an attribute or a function stands alone.")
-    algebra.is_forward(feature)
+    traits.is_forward(feature)
 
 
 def _check_window(part: Elementary, rate: bool) -> None:

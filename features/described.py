@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from . import attributes, catalogue, words
-from .algebra import Attribute, Function, is_text, named, parts
+from .algebra import Attribute, Function
 from .catalogue import OURS, Catalogue, Entry
 from .errors import NotFoundError, SpecError, did_you_mean
 from .functions import declared
 from .template import read_templates
+from .traits import is_text, named, parts
 from .workspace import Workspace
 
 

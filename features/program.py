@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from . import algebra, functions
+from . import algebra, functions, traits
 from .algebra import Feature, Outside
 from .definition import check
 from .errors import SpecError, did_you_mean
@@ -122,7 +122,7 @@ def compile_program(
     for name, feature in features.items():
         try:
             check(feature)
-            ways[name] = algebra.is_forward(feature)
+            ways[name] = traits.is_forward(feature)
             _check_kinds(feature, kinds)
         except SpecError as error:
             raise SpecError(f"Feature {name!r}: {error.message}") from None
@@ -132,7 +132,7 @@ def compile_program(
             f"{back!r} looks back and {ahead!r} forward: compile features and targets as programs of their own."
         )
     forward = any(ways.values())
-    parts = [part for feature in features.values() for part in algebra.parts(feature)]
+    parts = [part for feature in features.values() for part in traits.parts(feature)]
     asked = {getattr(part, "field", None) for part in parts}
     if any(isinstance(part, algebra.Gaps) and part.distinct_days for part in parts):
         asked.add("day")
@@ -167,7 +167,7 @@ def compile_program(
         forward=forward,
         numbers=numbers,
         codes=codes,
-        categorical={name: _named(feature) for name, feature in features.items() if algebra.is_text(feature)},
+        categorical={name: _named(feature) for name, feature in features.items() if traits.is_text(feature)},
         n_calendar=sum(field in rows for field in CALENDAR),
         places=places,
         kind_row=rows.get("kind", -1),
@@ -194,6 +194,6 @@ def _named(feature: Feature) -> str:
 
 
 def _check_kinds(feature: Feature, kinds: tuple[str, ...]) -> None:
-    for kind in algebra.named(feature):
+    for kind in traits.named(feature):
         if kind not in kinds:
             raise SpecError(f"unknown event kind {kind!r}. {did_you_mean(kind, kinds)}")

@@ -5,11 +5,12 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Final, Literal
 
-from .algebra import ALL_BACK, LIFETIME, SESSION, Feature, Window, is_text
+from .algebra import ALL_BACK, LIFETIME, SESSION, Feature, Window
 from .catalogue import OURS
 from .definition import NAMED, QUESTIONS, feature_to_json
 from .events import DAY, HOUR, SECOND
 from .template import read_templates
+from .traits import is_text
 
 Language = Literal["en", "zh"]
 UNITS: Final = (

@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from features.algebra import Feature, named
+from features.algebra import Feature
 from features.definition import feature_from_toml, feature_to_json
 from features.errors import TooLittleDataError
+from features.traits import named
 
 from .recipe import Rule
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from features.algebra import Abandoned, Elementary, Feature, Transition, parts
+from features.algebra import Abandoned, Elementary, Feature, Transition
 from features.errors import DamagedError, FormatError, InputError
 from features.events import CODED_FIELDS, NUMBER_FIELDS
 from features.instants import parse_instant, to_iso
+from features.traits import parts
 from features.workspace import write_json
 
 FILE: Final = "cutpoints.json"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from features import catalogue
-from features.algebra import Feature, is_text
+from features.algebra import Feature
 from features.catalogue import Catalogue
 from features.errors import NotFoundError, SpecError, did_you_mean
+from features.traits import is_text
 from features.workspace import Workspace
 
 from .frozen import Frozen

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from features.algebra import Age, Count, Feature, Outside, Streak, Tenure, Window, is_forward, is_text, parts
+from features.algebra import Age, Count, Feature, Outside, Streak, Tenure, Window
 from features.definition import feature_from_toml
 from features.errors import SpecError
 from features.events import DAY
+from features.traits import is_forward, is_text, parts
 
 from .declared import BINARY, Case, Declared
 from .document import Table

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features import views
-from features.algebra import Feature, is_text
+from features.algebra import Feature
 from features.catalogue import Catalogue
 from features.hashing import hash128
 from features.histories import Histories
@@ -25,6 +25,7 @@ from features.log import EventLog
 from features.matrix import evaluate, grid
 from features.program import Program, compile_program
 from features.progress import track
+from features.traits import is_text
 from features.workspace import Facts
 from models.targets import Target
 

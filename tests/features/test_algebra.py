@@ -1,8 +1,9 @@
 import pytest
 
-from features.algebra import Age, Count, Ratio, Sum, Trend, Until, Window, ahead, back, is_forward, parts
+from features.algebra import Age, Count, Ratio, Sum, Trend, Until, Window, ahead, back
 from features.errors import SpecError
 from features.events import DAY
+from features.traits import is_forward, parts
 
 
 def test_windows_are_half_open_spans_relative_to_the_cutoff():

@@ -4,10 +4,11 @@ import re
 import pytest
 
 from features import catalogue
-from features.algebra import Ratio, Trend, is_forward, named, parts
+from features.algebra import Ratio, Trend
 from features.catalogue import FAMILIES, Catalogue, load
 from features.errors import NotFoundError, SpecError
 from features.events import HOUR, KINDS
+from features.traits import is_forward, named, parts
 from features.workspace import Workspace
 
 ENTRY = """

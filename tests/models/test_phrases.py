@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from features.algebra import is_text
 from features.catalogue import load
+from features.traits import is_text
 from models.phrases import FAMILIES, OUTCOMES, amount, family, outcome, phrase, written
 
 CATALOGUE = load()

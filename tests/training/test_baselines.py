@@ -73,7 +73,7 @@ def test_a_constant_answer_gives_the_base_rate(candidate):
 
 
 def test_questions_look_back():
-    from features.algebra import is_forward
+    from features.traits import is_forward
 
     assert not any(is_forward(question) for question in QUESTIONS.values())
 
