@@ -1,8 +1,8 @@
-"""Tables written to a file piece by piece: Parquet, or CSV where the name ends so; whole or not at all."""
+"""Files written whole or not at all: pages, pictures, and tables piece by piece (Parquet, or CSV where the name ends so)."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +29,8 @@ def writing(out: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]
     Raises:
         InputError: The file's folder is not there.
     """
-    check_folder(out)
-    draft = draft_of(out)
-    try:
-        with _writer(out, draft, schema) as write:
-            yield write
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with drafted(out) as draft, _writer(out, draft, schema) as write:
+        yield write
 
 
 @contextmanager
@@ -79,6 +73,38 @@ def in_order(out: Path, schema: pa.Schema, n_rows: int, size: int) -> Iterator[C
                 advance(len(order))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def drafted(out: Path) -> Iterator[Path]:
+    """Where to make a file: it takes its name, or another's place, when the body has ended well, and is gone otherwise.
+
+    Raises:
+        InputError: The file's folder is not there.
+    """
+    check_folder(out)
+    draft = draft_of(out)
+    try:
+        yield draft
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_drawn(out: Path, forms: Sequence[str]) -> None:
+    """Refuse a page or picture that cannot be written, before anything is asked.
+
+    Args:
+        out: The file.
+        forms: How its name may end, small letters.
+
+    Raises:
+        InputError: It ends otherwise, or its folder is not there.
+    """
+    if out.suffix.lower() not in forms:
+        ends = f"{', '.join(forms[:-1])} or {forms[-1]}"
+        raise InputError(f"--out {out.name}: a page or a picture is written, so the name must end in {ends}.")
+    check_folder(out)
 
 
 def check_folder(out: Path) -> None:

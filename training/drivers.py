@@ -6,8 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from features.errors import InputError
-from features.written import check_folder, draft_of
+from features.written import check_drawn, drafted
 
 from .plots import BLUE, ORANGE, STYLE
 
@@ -32,9 +31,7 @@ def check(out: Path) -> None:
     Raises:
         InputError: It ends in neither .html nor .png, or its folder is not there.
     """
-    if out.suffix.lower() not in {".html", ".png"}:
-        raise InputError(f"--out {out.name}: a page or a picture is written, so the name must end in .html or .png.")
-    check_folder(out)
+    check_drawn(out, (".html", ".png"))
 
 
 def write(out: Path, found: dict[str, Any], language: str = "en") -> None:
@@ -49,15 +46,11 @@ def write(out: Path, found: dict[str, Any], language: str = "en") -> None:
         InputError: As `check`.
     """
     check(out)
-    draft = draft_of(out)
-    try:
+    with drafted(out) as draft:
         if out.suffix.lower() == ".html":
             draft.write_text(page(found, language), encoding="utf-8")
         else:
             picture(draft, found)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def page(found: dict[str, Any], language: str) -> str:

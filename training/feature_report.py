@@ -19,7 +19,7 @@ from features.population import population
 from features.program import compile_program
 from features.redundancy import Group
 from features.workspace import Workspace
-from features.written import check_folder, draft_of
+from features.written import check_folder, drafted
 
 from .feature_told import FLAGS, Report, Told
 from .importance import Importance, importances, loaded
@@ -67,12 +67,8 @@ def report(
 
     check_folder(out)
     made = looked(workspace, as_of, against, names, model)
-    draft = draft_of(out)
-    try:
+    with drafted(out) as draft:
         draft.write_text(page(made, language), encoding="utf-8")
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
     return made.to_json() | {"path": str(out)}
 
 

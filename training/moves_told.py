@@ -11,8 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from features.errors import InputError
-from features.written import check_folder, draft_of
+from features.written import check_drawn, drafted
 
 from .plots import BLUE, GREEN, ORANGE, PINK, STYLE
 
@@ -35,9 +34,7 @@ def check(out: Path) -> None:
     Raises:
         InputError: It is neither a page nor a picture, or its folder is not there.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"--out {out.name}: a page or a picture is written, so the name ends in .html, .png or .svg.")
-    check_folder(out)
+    check_drawn(out, SUFFIXES)
 
 
 def write(out: Path, found: dict[str, Any]) -> None:
@@ -51,17 +48,14 @@ def write(out: Path, found: dict[str, Any]) -> None:
         InputError: As `check`.
     """
     check(out)
-    draft, form = draft_of(out), out.suffix.lower()[1:]
-    try:
+    form = out.suffix.lower()[1:]
+    with drafted(out) as draft:
         if form == "html":
             picture(draft, found, "svg")
             drawn = draft.read_text(encoding="utf-8")
             draft.write_text(page(found, drawn[drawn.index("<svg") :]), encoding="utf-8")
         else:
             picture(draft, found, form)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def word(state: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, cast
 from ..errors import InputError
 from ..log import EventLog
 from ..workspace import Workspace
+from ..written import check_folder, drafted
 from . import analyse
 from .analyse import AT_LAST, Asked
 from .steps import Mode
@@ -53,10 +54,7 @@ def deliver(
     for out in outs:
         if out.suffix not in {".html", *PICTURES}:
             raise InputError(f"{out.name} is neither a page nor a picture: --out ends in .html, .png or .svg.")
-        if not out.parent.is_dir():
-            raise InputError(
-                f"There is no folder {out.parent} to write {out.name} into. Make it first, or name another file."
-            )
+        check_folder(out)
     workspace.facts  # noqa: B018 - refuses where nothing was ingested
     log = EventLog(workspace)
     asked = Asked(
@@ -86,18 +84,12 @@ def deliver(
 
 def _write(result: dict[str, Any], out: Path, language: Language) -> list[str]:
     """Write the page or picture whole or not at all; what there is to note."""
-    draft = out.with_name(f".{out.name}.draft")
-    notes = []
-    try:
+    with drafted(out) as draft:
         if out.suffix == ".html":
             from .page import write_page
 
             write_page(result, draft, language)
-        else:
-            from .plot import draw
+            return []
+        from .plot import draw
 
-            notes = draw(result, draft, out.suffix[1:], language)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
-    return notes
+        return draw(result, draft, out.suffix[1:], language)
