@@ -46,6 +46,20 @@ rows = st.fixed_dictionaries(
 )
 """One event; few users, instants and ids, so that ties, repetitions and conflicts are common."""
 tables = st.lists(rows, max_size=25).map(lambda found: pa.Table.from_pylist(found, schema=GIVEN))
+LOYALTY = """
+[[feature]]
+name = "loyalty_{field}"
+family = "loyalty"
+unit = "points"
+en = "{field} of the loyalty card"
+zh = "会员卡{field}"
+each.field = [{ name = "points", type = "number" }, { name = "tier", type = "text" }]
+ask = "attribute"
+table = "loyalty"
+field = "{field}"
+type = "{type}"
+"""
+"""Features of a table of attributes of a shop's own."""
 
 
 def invent(n, *, seed=0, users=40, start=0, first=0):

@@ -17,24 +17,11 @@ from features.log import EventLog
 from features.workspace import Workspace
 from tests.conftest import intently
 
-from .logs import invent
+from .logs import LOYALTY, invent
 
 NOW = 1_780_000_000_000_000
 POINTS = "user_id,valid_from,points,tier\nu1,2025-03-01,10,silver\nu1,2025-03-02 08:00:00,25,\nu2,,7,gold\n,,9,gold\n"
 MIDNIGHT = 1_740_758_400_000_000  # 2025-03-01 in Shanghai
-OWN = """
-[[feature]]
-name = "loyalty_{field}"
-family = "loyalty"
-unit = "points"
-en = "{field} of the loyalty card"
-zh = "会员卡{field}"
-each.field = [{ name = "points", type = "number" }, { name = "tier", type = "text" }]
-ask = "attribute"
-table = "loyalty"
-field = "{field}"
-type = "{type}"
-"""
 
 
 @pytest.fixture
@@ -124,7 +111,7 @@ def test_names_that_are_none(workspace, tmp_path, name):
 
 def test_a_feature_of_it_is_joined_as_of_the_cutoff(workspace, tmp_path):
     workspace.features.mkdir(parents=True)
-    (workspace.features / "loyalty.toml").write_text(OWN)
+    (workspace.features / "loyalty.toml").write_text(LOYALTY)
     with pytest.raises(SpecError, match=r"no attributes 'loyalty'.*--attributes loyalty"):
         catalogue.of(workspace)
     (tmp_path / "points.csv").write_text(POINTS)

@@ -23,23 +23,11 @@ from serving.live import Holder, verify_champion
 from serving.lookup import lookup
 from serving.past import from_log
 from serving.requests import TagsRequest
+from tests.features.logs import LOYALTY
 
 from .shop import END, PATTERNS, make_bundle, make_log
 
 NOW = END - 40 * DAY
-TOML = """
-[[feature]]
-name = "loyalty_{field}"
-family = "loyalty"
-unit = "points"
-en = "{field} of the loyalty card"
-zh = "会员卡{field}"
-each.field = [{ name = "points", type = "number" }, { name = "tier", type = "text" }]
-ask = "attribute"
-table = "loyalty"
-field = "{field}"
-type = "{type}"
-"""
 OWN = '''
 import features
 
@@ -73,7 +61,7 @@ def made(tmp_path_factory):
     log.put_users(put)
     log.put_users(put, "loyalty")
     workspace.features.mkdir()
-    (workspace.features / "loyalty.toml").write_text(TOML)
+    (workspace.features / "loyalty.toml").write_text(LOYALTY)
     (workspace.features / "own.py").write_text(OWN)
     for version in ("1", "2"):
         digest = make_bundle(workspace, version, seed=int(version), patterns=MODEL)
