@@ -46,16 +46,18 @@ clean:  ## remove what was made here, except workspaces
 # pip refuses an editable install together with hashes, hence two steps; uv is used where it is at hand.
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Intently needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock; \
+	@echo 'Setting up .venv with the pinned dependencies: a minute with uv, about four with pip.'
+	@$(PYTHON) -m venv .venv
+	@if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock; \
 	else $(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.lock; fi
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
-	sed -n 's/^\([A-Za-z0-9._-]*==[^\\]*[^\\ ]\) *\\*$$/\1/p' requirements.lock > constraints.txt
-	touch $@
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@sed -n 's/^\([A-Za-z0-9._-]*==[^\\]*[^\\ ]\) *\\*$$/\1/p' requirements.lock > constraints.txt
+	@touch $@
 
 # numba notices a change in a function's own file only, not in those it calls: what was compiled goes when any of them changed.
 .venv/.warm: .venv/.ready $(wildcard features/*.py models/*.py training/*.py)
-	find features models training -name '*.nb[ic]' -delete
-	$(BIN)/python -m compileall -q features models training serving intently.py
-	$(BIN)/python -c 'from features import kernel; from models import calibration; from training import resample, simulate; kernel.warm(); calibration.warm(); resample.warm(); simulate.warm()'
-	touch $@
+	@echo "Compiling what must be compiled."
+	@find features models training -name '*.nb[ic]' -delete
+	@$(BIN)/python -m compileall -q features models training serving intently.py
+	@$(BIN)/python -c 'from features import kernel; from models import calibration; from training import resample, simulate; kernel.warm(); calibration.warm(); resample.warm(); simulate.warm()'
+	@touch $@
