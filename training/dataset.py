@@ -22,7 +22,7 @@ from features.catalogue import Catalogue
 from features.hashing import hash128
 from features.histories import Histories
 from features.log import EventLog
-from features.matrix import evaluate, grid
+from features.matrix import Matrix, evaluate, grid
 from features.program import Program, compile_program
 from features.progress import track
 from features.traits import is_text
@@ -130,21 +130,20 @@ class Reader:
             texts=tuple(name for name, f in selected.features.items() if is_text(f)),
         )
 
-    def eligible(self, histories: Histories, cutoffs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """(r,) person and (r,) cutoff of every row in the cohort, by person then cutoff."""
+    def eligible(self, histories: Histories, cutoffs: tuple[int, ...]) -> Matrix:
+        """Every row in the cohort, by person then cutoff, with the target's `backward` answers."""
         person, cutoff = grid(len(histories), cutoffs)
         kept = views.own(histories, person, cutoff)
-        person, cutoff = person[kept], cutoff[kept]
-        inside = self.target.eligible(evaluate(self.cohort, histories, person, cutoff))
-        return person[inside], cutoff[inside]
+        known = evaluate(self.cohort, histories, person[kept], cutoff[kept])
+        return known.take(self.target.eligible(known))
 
     def count(self, log: EventLog, split: Split) -> dict[str, int]:
         """Rows in the cohort, by part."""
         cutoffs = all_cutoffs(split)
         rows = np.zeros(len(cutoffs), np.int64)
         for bucket in track("Counting rows", log.buckets()):
-            _, cutoff = self.eligible(views.strict(log.read(bucket, self.cohort.fields, ())), cutoffs)
-            rows += np.bincount(np.searchsorted(cutoffs, cutoff), minlength=len(cutoffs))
+            known = self.eligible(views.strict(log.read(bucket, self.cohort.fields, ())), cutoffs)
+            rows += np.bincount(np.searchsorted(cutoffs, known.cutoff), minlength=len(cutoffs))
         return {name: int(rows[np.isin(cutoffs, getattr(split, name))].sum()) for name in PARTS}
 
     def parts(self, log: EventLog, split: Split, share: Mapping[str, float]) -> dict[str, Gathered]:
@@ -156,24 +155,21 @@ class Reader:
             histories = log.informed(log.read(bucket, fields, self.features.texts), self.features.attributes)
             histories = views.strict(histories)
             hashes = hash128(histories.users)
-            person, cutoff = self.eligible(histories, cutoffs)
-            lot = lots(hashes[1][person], cutoff)
+            known = self.eligible(histories, cutoffs)
+            lot = lots(hashes[1][known.person], known.cutoff)
             for name in PARTS:
-                kept = np.isin(cutoff, getattr(split, name)) & (lot < share[name])
-                found[name].append(self._gather(histories, hashes, person[kept], cutoff[kept]))
+                kept = np.isin(known.cutoff, getattr(split, name)) & (lot < share[name])
+                found[name].append(self._gather(histories, hashes, known.take(kept)))
         return {name: joined(blocks) for name, blocks in found.items()}
 
-    def _gather(
-        self, histories: Histories, hashes: tuple[np.ndarray, np.ndarray], person: np.ndarray, cutoff: np.ndarray
-    ) -> Gathered:
-        """The rows of (person, cutoff)."""
+    def _gather(self, histories: Histories, hashes: tuple[np.ndarray, np.ndarray], known: Matrix) -> Gathered:
+        """The rows of (person, cutoff) of whom this is known."""
+        person, cutoff = known.person, known.cutoff
         matrix = evaluate(self.features, histories, person, cutoff)
         return Gathered(
             numbers=matrix.model_input(self.numbers, {}),
             texts={name: pa.chunked_array([matrix.texts[name].dictionary_encode()]) for name in self.texts},
-            labels=self.target.labels(
-                evaluate(self.questions, histories, person, cutoff), evaluate(self.cohort, histories, person, cutoff)
-            ),
+            labels=self.target.labels(evaluate(self.questions, histories, person, cutoff), known),
             user_hi=hashes[0][person],
             user_lo=hashes[1][person],
             cutoff=cutoff,
