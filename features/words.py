@@ -212,7 +212,7 @@ def _window(asked: Window, language: Language) -> str:
 
 
 @cache
-def _zh_kinds() -> dict[str, str]:
+def zh_kinds() -> dict[str, str]:
     """Chinese of our kinds, as the catalogue's titles write it."""
     return {kind: forms[2] for kind, forms in read_templates(OURS)[0].words.items()}
 
@@ -220,7 +220,7 @@ def _zh_kinds() -> dict[str, str]:
 def _kinds(kinds: tuple[str, ...], language: Language) -> str:
     if language == "en":
         return " or ".join(kinds)
-    return "/".join(_zh_kinds().get(kind, kind) for kind in kinds) or "任何行为"
+    return "/".join(zh_kinds().get(kind, kind) for kind in kinds) or "任何行为"
 
 
 def _part(key: str, value: Any, language: Language) -> str:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from .page import words
+from ..words import zh_kinds
 from .tables import arrow
 
 GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"
@@ -60,7 +60,7 @@ def draw(result: dict[str, Any], out: Path, form: str, language: str) -> list[st
     from matplotlib.figure import Figure
 
     family = _chinese()
-    titles, known = TITLES[language], words() if language == "zh" else {}
+    titles, known = TITLES[language], zh_kinds() if language == "zh" else {}
     goal = known.get(result["to"], result["to"])
     with mpl.rc_context(STYLE | {"font.family": ["DejaVu Sans", *family]}), warnings.catch_warnings(record=True) as met:
         warnings.simplefilter("always")
