@@ -12,6 +12,7 @@ from models.declared import BINARY, Case, Declared
 from models.spec import load, load_specs
 from models.targets import Target
 
+from .test_spec import refused, written
 from .test_targets import Event, classes_of, eligible, people
 
 BINARY_SPEC = """
@@ -69,12 +70,6 @@ STEPS = Target(
         (Case("one", Count(("view",), Window(0, 7 * DAY)), 1.0), Case("many", Count(("view",), Window(DAY, 7 * DAY)), 3.0)),
     ),
 )  # fmt: skip
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "spec.toml"
-    path.write_text(text)
-    return path
 
 
 def test_a_binary_target(tmp_path: Path) -> None:
@@ -170,12 +165,7 @@ BEFORE, OTHERWISE = CLASSES_SPEC.partition("[[")[0], 'otherwise = "nothing"'
     ids=lambda value: value[:24].replace("\n", " "),
 )  # fmt: skip
 def test_each_fault_is_named(tmp_path: Path, text: str, sound: str, faulty: str, says: str) -> None:
-    assert sound in text
-    path = written(tmp_path, text.replace(sound, faulty, 1))
-    with pytest.raises(SpecError) as error:
-        load(path)
-    assert str(path) in error.value.message
-    assert says in error.value.message
+    refused(tmp_path, text, sound, faulty, says)
 
 
 def test_two_declared_targets_cannot_write_one_column(tmp_path: Path) -> None:
