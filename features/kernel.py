@@ -36,7 +36,8 @@ def run(  # type: ignore[no-untyped-def]
     - `marks` (w,), the sets that hold a text, as bits, and `marked` (c, n), where the texts of a person begin there;
     - `person` (r,) and `cutoff` (r,); `out` (k, r) float64, written;
     - scratch: `bounds` as long as `instants`; `gathered`, `slots` and `registers` as large as `sizes` says; `by_kind` (3, 64);
-      `by_code` (4, s) with s above 64, the kinds there can be, and the longest history; `block` (b, k) for the rows that are written together.
+      `by_code` (4, s) with s above 64, the kinds there can be, and above the longest history; `block` (b, k) for the rows that
+      are written together.
     """
     step, retention = sizes[0], sizes[1]
     ever, so_far = sizes[5], sizes[6]
