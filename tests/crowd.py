@@ -14,6 +14,7 @@ from features.catalogue import load
 from features.events import CODED_FIELDS, DAY, HOUR, KINDS, NUMBER_FIELDS, SECOND, SESSION_GAP
 from features.histories import from_events
 from features.program import compile_program
+from features.traits import parts
 from tests.oracle import UNKNOWN, answers, same
 from tests.strategies import NUMBERS, ZONES, Shop, anchors, instant, table
 
@@ -25,7 +26,7 @@ BACK = (1, 7, 30, 90, 180, 365, RETENTION_DAYS, 900, 2500)
 
 def catalogue() -> dict[str, ask.Feature]:
     """All that the kernel answers of the catalogue."""
-    return {name: feature for name, feature in load(kinds=KINDS).features.items() if ask.parts(feature)}
+    return {name: feature for name, feature in load(kinds=KINDS).features.items() if parts(feature)}
 
 
 def crowd(seed: int, persons: int, n_cutoffs: int, n_events: int) -> Shop:

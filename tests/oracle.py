@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from features import algebra as ask
 from features.events import DAY, SESSION_GAP
+from features.traits import is_forward, parts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNIT = {"value": 10_000, "quantity": 10_000, "discount": 10_000, "rating": 10_000, "dwell": 1000}
@@ -40,7 +41,7 @@ def answers(
 
         def one(q: ask.Elementary, cutoff: int = cutoff, known: dict = known, views: dict = views) -> Answer:
             if q not in known:
-                forward = ask.is_forward(q)
+                forward = is_forward(q)
                 ever = getattr(q, "lifetime", False) or getattr(q, "window", None) == ask.LIFETIME
                 if (forward, ever) not in views:
                     views[forward, ever] = seen(history, cutoff, math.inf if ever else retention, forward)
@@ -71,7 +72,7 @@ def same(feature: ask.Feature, got: Answer, right: Answer) -> bool:
         return math.isnan(got) and math.isnan(right)
     close = any(
         isinstance(part, ask.Entropy) or (isinstance(part, ask.Gaps) and part.statistic == "deviation")
-        for part in ask.parts(feature)
+        for part in parts(feature)
     )
     return math.isclose(got, right, rel_tol=1e-9, abs_tol=1e-9) if close else got == right
 

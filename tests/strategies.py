@@ -15,6 +15,7 @@ from features import histories
 from features.algebra import Window
 from features.events import CODED_FIELDS, DAY, HOUR, NUMBER_FIELDS, SECOND, SESSION_GAP, TOUCH
 from features.schema import EVENTS
+from features.traits import parts
 
 settings.register_profile(
     "quick", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -206,7 +207,7 @@ def lifetime() -> st.SearchStrategy[ask.Elementary]:
 def is_lifetime(feature: ask.Feature) -> bool:
     """Does any part of it reach beyond RETENTION?"""
     return any(
-        getattr(part, "lifetime", False) or getattr(part, "window", None) == ask.LIFETIME for part in ask.parts(feature)
+        getattr(part, "lifetime", False) or getattr(part, "window", None) == ask.LIFETIME for part in parts(feature)
     )
 
 

@@ -21,6 +21,7 @@ from features.events import CODED_FIELDS, DAY, KINDS, NUMBER_FIELDS
 from features.histories import Codes, Histories
 from features.matrix import evaluate, grid
 from features.program import compile_program
+from features.traits import parts
 from features.union import empty
 
 FEATURES = Path(native.__file__).parent
@@ -130,7 +131,7 @@ def person(n: int, late: bool) -> Histories:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_work_is_linear_in_the_history_of_a_million_events(late):
-    asked = {name: feature for name, feature in load(kinds=KINDS).features.items() if ask.parts(feature)}
+    asked = {name: feature for name, feature in load(kinds=KINDS).features.items() if parts(feature)}
     program = compile_program(asked, kinds=KINDS, retention_days=400, timezone="UTC")
 
     def seconds(n: int) -> float:
