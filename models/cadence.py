@@ -21,14 +21,14 @@ from features.events import DAY
 from features.matrix import Matrix
 
 from .churn import CHURN
-from .recipe import Plain, Rule, left_of
+from .recipe import Plain, Rule, Ruled, left_of
 
 LEAST: Final = 2.0
 """Days that a limit has at least: purchases of one day count once, so shorter gaps are not told from one visit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence(Plain):
+class Cadence(Ruled, Plain):
     """Eligible: bought in the last `lookback` and not yet beyond the own limit; churned: not before it is reached.
 
     Attributes:
@@ -78,9 +78,21 @@ class Cadence(Plain):
         found = (b + total) * ((1 - self.quantile) ** (-1 / (a + number)) - 1)
         return np.clip(found, LEAST, horizon / DAY)
 
-    def labels(self, until: np.ndarray, left: np.ndarray) -> np.ndarray:
-        """(r,) int64 class, of days to the next purchase (NaN for none) and days left before the limit."""
+    def eligible(self, known: Matrix, column: str, horizon: int) -> np.ndarray:
+        """Where days are left."""
+        inside: np.ndarray = self.left(known, column, horizon) > 0
+        return inside
+
+    def labels(self, name: str, horizon: int, answers: Matrix, known: Matrix | None) -> np.ndarray:
+        """(r,) int64 class: is the next purchase before the limit?"""
+        if known is None:
+            raise InternalError(f"The labels of {name} are asked for without what is known at the cutoff.")
+        until, left = answers.column(f"{name}:until"), self.left(known, f"cohort:{name}", horizon)
         return np.where(until < left, 0, 1)  # NaN is not below
+
+    def reachable(self, name: str) -> tuple[int, ...]:  # noqa: ARG002 - a recipe's
+        """Both."""
+        return (0, 1)
 
     def rules(self, name: str) -> tuple[Rule, ...]:  # noqa: ARG002 - a recipe's
         """None: every person has a limit of their own."""

@@ -6,14 +6,14 @@ from typing import ClassVar, Final
 
 from features.algebra import Count, Feature, Window
 
-from .recipe import Plain, Rule, left_of
+from .recipe import Plain, Rule, Ruled, left_of
 
 CHURN: Final = ("active", "churned")
 """The classes of a churn target."""
 
 
 @dataclass(frozen=True, slots=True)
-class Churn(Plain):
+class Churn(Ruled, Plain):
     """Eligible: an event of `kinds` in `[t - lookback, t)`, microseconds; churned: none in `[t, t + horizon)`."""
 
     lookback: int

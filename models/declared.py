@@ -16,7 +16,7 @@ from features.definition import feature_from_toml, feature_to_json
 from features.errors import TooLittleDataError
 from features.traits import named
 
-from .recipe import Rule
+from .recipe import Rule, Ruled
 
 BINARY: Final = ("no", "yes")
 """The classes of a binary target; the score is the second's probability."""
@@ -32,7 +32,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Ruled):
     """Classes by rules in order, the last that holds deciding.
 
     Attributes:

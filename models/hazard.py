@@ -10,8 +10,9 @@ from typing import ClassVar, Final
 import numpy as np
 
 from features.algebra import Age, Feature, Until, ahead
+from features.matrix import Matrix
 
-from .recipe import Plain, Rule, left_of
+from .recipe import Plain, Rule, Ruled, left_of
 from .timing import quantile, total
 
 LATER: Final = "later"
@@ -22,7 +23,7 @@ INTERVAL: Final = (0.1, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Hazard(Plain):
+class Hazard(Ruled, Plain):
     """The first event of `kinds` at or after the cutoff.
 
     Attributes:
@@ -75,8 +76,7 @@ class Hazard(Plain):
             found[f"no_{self.act}_{days}d"] = tuple(range(self.edges.index(days) + 1, len(self.classes)))
         return found
 
-    @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - the act and the thing name them
         """Score columns: `p_buy_7d`, …, and `next_order_median_days`, `_low_days`, `_high_days`."""
         ends = ("median_days", "low_days", "high_days")
         return (*(f"p_{self.act}_{days}d" for days in self.within), *(f"next_{self.thing}_{end}" for end in ends))
@@ -93,7 +93,15 @@ class Hazard(Plain):
         """The forward question: days to the first event before the last edge."""
         return {f"{name}:until": Until(self.kinds, ahead(self.edges[-1]))}
 
-    def labels(self, until: np.ndarray) -> np.ndarray:
+    def reachable(self, name: str) -> tuple[int, ...]:  # noqa: ARG002 - a recipe's
+        """All."""
+        return tuple(range(len(self.classes)))
+
+    def labels(self, name: str, horizon: int, answers: Matrix, known: Matrix | None) -> np.ndarray:  # noqa: ARG002 - a recipe's
+        """(r,) int64 bucket that the first event falls in."""
+        return self.bucket(answers.column(f"{name}:until"))
+
+    def bucket(self, until: np.ndarray) -> np.ndarray:
         """(r,) int64 class, of days to the first event, NaN for none; an event on an edge falls in the later bucket."""
         later = len(self.edges)
         found = np.searchsorted(

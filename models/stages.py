@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Final
 from features.algebra import Age, Count, Feature, Repeat, Window
 from features.errors import SpecError, TooLittleDataError, did_you_mean
 
-from .recipe import Plain, Rule
+from .recipe import Plain, Rule, Ruled
 
 STAGES: Final = ("idle", "browsing", "considering", "buying")
 """The classes of a stage target, from nothing done to bought."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stages(Plain):
+class Stages(Ruled, Plain):
     """Which events move a person how far down the funnel; the furthest reached within the horizon is the class.
 
     Attributes:

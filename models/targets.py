@@ -49,9 +49,7 @@ class Target:
     @property
     def readouts(self) -> dict[str, tuple[int, ...]]:
         """What a tag may read, by name: places of the classes whose probabilities it is the sum of; the classes come first."""
-        if isinstance(self.recipe, Hazard):
-            return self.recipe.readouts
-        return {name: (place,) for place, name in enumerate(self.classes)}
+        return self.recipe.readouts
 
     @property
     def binary(self) -> bool:
@@ -61,17 +59,11 @@ class Target:
     @property
     def columns(self) -> tuple[str, ...]:
         """Score columns: `p_<name>` where binary, else `p_<name>_<class>`; of a hazard, `Hazard.columns`."""
-        if isinstance(self.recipe, Hazard):
-            return self.recipe.columns
-        if self.binary:
-            return (f"p_{self.name}",)
-        return tuple(f"p_{self.name}_{label}" for label in self.classes)
+        return self.recipe.columns(self.name)
 
     def scores(self, p: np.ndarray) -> list[np.ndarray]:
         """(r,) float64 for each of `columns`, from (r, c) probabilities; NaN outside the cohort."""
-        if isinstance(self.recipe, Hazard):
-            return self.recipe.scores(p)
-        return [p[:, place] for place in ([1] if self.binary else range(p.shape[1]))]
+        return self.recipe.scores(p)
 
     def named_scores(self, p: np.ndarray) -> dict[str, np.ndarray]:
         """`scores` by column."""
@@ -90,16 +82,11 @@ class Target:
     @property
     def backward(self) -> dict[str, Feature]:
         """All that must be known at the cutoff to tell who is eligible, by column; `labels` of a cadence reads it too."""
-        further = self.recipe.background(self.cohort_column) if isinstance(self.recipe, Cadence) else {}
-        return {self.cohort_column: self.cohort} | further
+        return {self.cohort_column: self.cohort} | self.recipe.background(self.cohort_column)
 
     def eligible(self, matrix: Matrix) -> np.ndarray:
         """(r,) bool: is the row in the cohort, by the matrix's columns `backward`?"""
-        if isinstance(self.recipe, Cadence):
-            left: np.ndarray = self.recipe.left(matrix, self.cohort_column, self.horizon) > 0
-            return left
-        inside: np.ndarray = matrix.column(self.cohort_column) > 0  # NaN is not above 0
-        return inside
+        return self.recipe.eligible(matrix, self.cohort_column, self.horizon)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -114,9 +101,7 @@ class Target:
     @property
     def reachable(self) -> tuple[int, ...]:
         """Places of the classes that some answer can give, ascending."""
-        if isinstance(self.recipe, Hazard | Cadence):
-            return tuple(range(len(self.classes)))
-        return tuple(sorted({self.otherwise, *(rule.level for rule in self.rules)}))
+        return self.recipe.reachable(self.name)
 
     @property
     def questions(self) -> dict[str, Feature]:
@@ -130,16 +115,7 @@ class Target:
             answers: The answers to `questions`, among others.
             known: Those to `backward`, among others; only a cadence asks for them.
         """
-        if isinstance(self.recipe, Cadence):
-            assert known is not None
-            left = self.recipe.left(known, self.cohort_column, self.horizon)
-            return self.recipe.labels(answers.column(f"{self.name}:until"), left)
-        if isinstance(self.recipe, Hazard):
-            return self.recipe.labels(answers.column(f"{self.name}:until"))
-        label = np.full(len(answers.person), self.otherwise, np.int64)
-        for rule in self.rules:
-            label[answers.column(rule.question) >= rule.at_least] = rule.level
-        return label
+        return self.recipe.labels(self.name, self.horizon, answers, known)
 
     def joined(self, own: Mapping[str, str]) -> "Target":
         """The target with the shop's own kinds counted to a stage.
