@@ -7,6 +7,7 @@ import numpy as np
 
 from features.matrix import Matrix
 
+from .baserate import BaseRateModel
 from .columns import Coded, PersonColumns
 from .model import Model
 from .tag import Reading, Tag, Value
@@ -27,6 +28,7 @@ class Prediction:
         version: Of the model.
         readouts: Name to the places of the classes that it sums; each class by itself where None.
         scores: From (r, c) probabilities to the score columns by name, where an answer is to show them.
+        note: Of a base rate that stands in for a model: read-out to what an answer says of itself, by language.
     """
 
     target: str
@@ -36,6 +38,7 @@ class Prediction:
     version: str
     readouts: Mapping[str, tuple[int, ...]] | None = None
     scores: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
+    note: Callable[[str], dict[str, str]] | None = None
 
     def places(self, label: str) -> tuple[int, ...]:
         """Places of the classes that a read-out sums."""
@@ -52,7 +55,10 @@ def prediction(model: Model, probabilities: np.ndarray, version: str) -> Predict
     """
     target = model.target
     scores = target.named_scores if target.kind == "hazard" else None
-    return Prediction(target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores)
+    note = model.note if isinstance(model, BaseRateModel) else None
+    return Prediction(
+        target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores, note
+    )
 
 
 def assign(
@@ -119,18 +125,23 @@ def read_rules(tag: Tag, plan: Plan, columns: PersonColumns) -> Coded:
 
 
 def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndarray) -> Block:
-    """The rows of a predicted tag: of known persons in the target's cohort, and of the unknown at the base rate."""
+    """The rows of a predicted tag: of known persons in the target's cohort, and of the unknown at the base rate.
+
+    Where the base rate stands in for a model, all are at it.
+    """
     outside = np.isnan(prediction.probabilities[:, 0])
     rows = np.flatnonzero(~(known & outside))
-    base = ~known[rows]
+    base = ~known[rows] | (prediction.note is not None)
     p = prediction.probabilities[rows]
     p[base] = prediction.base_rates
     if reading.read == "most_probable":
         code = np.argmax(p, axis=1)
         probability = p[np.arange(len(p)), code]
         values: list[str] = list(prediction.classes)
+        readout = prediction.classes[int(np.argmax(prediction.base_rates))]
     else:
-        places = prediction.places(reading.label or "")
+        readout = reading.label or ""
+        places = prediction.places(readout)
         probability = total(p, places)
         base_rate = float(total(prediction.base_rates[None, :], places)[0])
         code = np.searchsorted(bounds(tag.values, reading, base_rate), probability, "right")
@@ -147,6 +158,7 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         base=base,
         base_source=f"base_rate:{prediction.version}/{prediction.target}",
         scores={} if prediction.scores is None else prediction.scores(p),
+        note=None if prediction.note is None else prediction.note(readout),
     )
 
 

@@ -5,7 +5,7 @@
         catalogue.json       every feature
         models.json          target, classes or buckets, features, calibration, base rates, by target
         vocabularies.json    categorical feature's codes, by target
-        <target>.booster.txt
+        <target>.booster.txt  where it has trees
         specs/<target>.toml
         golden.npz           invented histories and the answers to them
 
@@ -135,7 +135,9 @@ def write(
         "vocabularies.json": _json({name: model.vocabularies for name, model in models.items()}),
         "golden.npz": golden_rows.to_bytes(rows),
     }
-    files |= {f"{name}.booster.txt": model.booster_text.encode() for name, model in models.items()}
+    files |= {
+        f"{name}.booster.txt": model.booster_text.encode() for name, model in models.items() if model.booster_text
+    }
     files |= {f"specs/{name}.toml": text.encode() for name, text in specs.items()}
     about = {
         "version": folder.name,
@@ -178,7 +180,7 @@ def load(folder: Path, digest: str) -> Bundle:
         catalogue = Catalogue.from_json(json.loads(files["catalogue.json"]))
         vocabularies = json.loads(files["vocabularies.json"])
         models = {
-            name: from_json(data, vocabularies[name], files[f"{name}.booster.txt"].decode()).ready()
+            name: from_json(data, vocabularies[name], files.get(f"{name}.booster.txt", b"").decode()).ready()
             for name, data in json.loads(files["models.json"]).items()
         }
         targets = {name: model.target for name, model in models.items()}

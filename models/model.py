@@ -7,6 +7,7 @@ import numpy as np
 
 from features.matrix import Matrix
 
+from .baserate import METHOD, BaseRateModel
 from .hazardmodel import HazardModel
 from .scorer import TargetModel
 from .targets import Target
@@ -29,7 +30,7 @@ class Model(Protocol):
 
     @property
     def booster_text(self) -> str:
-        """LightGBM's model text."""
+        """LightGBM's model text; empty of a model without trees."""
 
     @property
     def base_rates(self) -> np.ndarray:
@@ -67,5 +68,7 @@ class Model(Protocol):
 
 def from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, int]], text: str) -> Model:
     """The model of such data, of the class that its target's kind has."""
+    if data.get("method") == METHOD:
+        return BaseRateModel.from_json(data)
     made = HazardModel if data["target"]["kind"] == "hazard" else TargetModel
     return made.from_json(data, vocabularies, text)

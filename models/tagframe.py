@@ -38,13 +38,14 @@ class Block:
         probability: (r,) float64 of a predicted tag: that of the value, or of the class whose bands it reads.
         probabilities: (r, c) float64 of a predicted tag.
         classes: (c,) their names.
-        base: (r,) bool of a predicted tag: nothing is known of the person, the base rate stands in; then
-            `base_source` is the source.
+        base: (r,) bool of a predicted tag: nothing is known of the person, or too little of the shop, and the base rate
+            stands in; then `base_source` is the source.
         base_source: `base_rate:<version>/<target>`.
         reasons: (r) lists of reasons, where asked.
         accounts: (r) what every family adds to the score, where asked; None at the base rate.
         what_if: (r) lists of what would change the value, where asked; None at the base rate.
         scores: Further figures of a predicted tag by name, (r,) float64 each, NaN for null; a hazard's horizons and days.
+        note: Why the base rate stands in, by language, where it does so for everybody.
     """
 
     tag: Tag
@@ -61,6 +62,7 @@ class Block:
     accounts: list[dict[str, Any] | None] | None = None
     what_if: list[list[dict[str, Any]] | None] | None = None
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    note: Mapping[str, str] | None = None
 
     def __len__(self) -> int:
         return len(self.person)

@@ -51,7 +51,7 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
             if value in titles:
                 one["value_title"] = titles[value]
             if at_base:
-                one["note"] = BASE_RATE
+                one["note"] = BASE_RATE if block.note is None else dict(block.note)
             if block.scores:
                 one["readouts"] = readouts(
                     {name: column[row].item() for name, column in block.scores.items()}, scored.now
