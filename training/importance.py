@@ -52,9 +52,9 @@ def loaded(workspace: Workspace, version: str) -> Bundle:
 
 
 def importances(answering: Bundle, log: EventLog, as_of: int) -> list[Importance]:
-    """Of every target of a bundle, on people as they stand at an instant."""
+    """Of every target of a bundle that rests on features, on people as they stand at an instant."""
     people = population(log, answering.program, [as_of], ROWS, "Asking the model").matrices[0]
-    return [importance(model, people) for model in answering.models.values()]
+    return [importance(model, people) for model in answering.models.values() if model.names]
 
 
 def importance(model: Model, people: Matrix) -> Importance:

@@ -122,6 +122,8 @@ def attainable(
     out = {}
     for name, model in loaded.models.items():
         cutoffs = loaded.about["lineage"]["test_cutoffs"][name]
+        if not cutoffs:  # a base rate has none
+            continue
         questions = compile_program(
             model.target.questions, kinds=facts.kinds, retention_days=facts.retention_days, timezone=facts.timezone
         )
