@@ -28,6 +28,7 @@ from .resample import draw
 from .split import Split
 from .split import followed as followed_split
 from .sufficiency import LEAST, LEAST_ROWS, count, way
+from .timing import LEAST as ENOUGH
 from .timing import Followed, figures, two
 
 JUDGED: Final = 30
@@ -103,6 +104,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
             *data.notes,
             *note,
             f"Metrics are of P({recipe.act} within {judged} days), on the rows that were followed so long.",
+            *untested(recipe_of(target), seen["test"]),
         ),
         seconds={},
         further=figures(rows, recipe_of(target), judged, shop.seed),
@@ -194,6 +196,18 @@ def whole(part: Part, seen: np.ndarray, n_buckets: int) -> Part:
     """The rows that were followed through so many buckets."""
     rows = seen >= n_buckets
     return Part(part.values[rows], part.labels[rows], part.users[rows], part.cutoff[rows], part.baselines[rows])
+
+
+def untested(recipe: Hazard, seen: np.ndarray) -> list[str]:
+    """Which named horizons too few test rows were followed through, in words."""
+    far = [days for days in recipe.within if (seen > recipe.edges.index(days)).sum() < ENOUGH]
+    if not far:
+        return []
+    named = ", ".join(f"P({recipe.act} within {days} days)" for days in far)
+    return [
+        f"Not tested: {named}: too few test rows are followed so long. With more cutoffs in [split] test they are, and the "
+        "model learns from older rows."
+    ]
 
 
 def groups(part: Part) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from features.events import DAY
 
-MOST: Final = 200_000
+MOST: Final = 300_000
 """Periods that trees are grown on, about; more are thinned, those with the event excepted."""
 
 

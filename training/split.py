@@ -60,8 +60,9 @@ def followed(
 
     Rows are followed until the next part's first cutoff, the test's until the log's end, and teach the buckets that are over
     by then. So a part need not end a horizon before the next: the training part goes on to a bucket before calibration, the
-    test part to a bucket before the log's end. Enough must be followed to the last edge to train and to test on; a log too
-    short for that has fewer buckets.
+    test part to a bucket before the log's end. Some training row must be followed to the last edge, or there are fewer
+    buckets; calibration and test rows are followed for the gap at least: to wait for the last edge there would leave out
+    the newest months, which costs more than the late buckets' own test gains.
 
     Raises:
         TooLittleDataError: Not even two buckets.
@@ -70,7 +71,8 @@ def followed(
     for n in range(len(edges), 1, -1):
         reach = edges[n - 1] * DAY
         try:
-            made = split(replace(wanted, gap=min(wanted.gap, reach)), reach, start, end, timezone)
+            gap = min(wanted.gap, reach)
+            made = split(replace(wanted, gap=gap), gap, start, end, timezone)
         except TooLittleDataError:
             continue
         if made.calibrate[0] - made.train[0] < reach:
@@ -83,7 +85,7 @@ def followed(
         if n < len(edges):
             notes = (
                 *notes,
-                f"The log is too short to see {edges[-1]} days ahead and test it: buckets end at {edges[n - 1]}.",
+                f"The log is too short to learn what comes {edges[-1]} days ahead: buckets end at {edges[n - 1]}.",
             )
         return replace(made, train=train, test=test, notes=notes), tuple(edges[:n])
     raise TooLittleDataError(

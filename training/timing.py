@@ -86,12 +86,11 @@ def figures(rows: Followed, recipe: Hazard, judged: int, seed: int) -> dict[str,
         found[f"log_loss_{days}d"] = interval(float(losses(bought, p).mean()), draws.mean(losses(bought, p)))
         found[f"minus_life_table_{days}d"] = difference(bought, p, flat, draws)
         found[f"ece_{days}d"] = {"value": calibration_error(bought, p), "low": None, "high": None}
-    whole = rows.through(len(recipe.edges))
-    if len(whole.labels) >= LEAST:
-        inside = coverage(whole.p, whole.labels)
-        found["coverage_80"] = interval(float(inside.mean()), draw(whole.users, N_DRAWS, seed).mean(inside))
     n = recipe.edges.index(judged) + 1
     there = rows.through(n)
+    if len(there.labels) >= LEAST:
+        inside = coverage(there.p, there.labels, there.seen)
+        found["coverage_80"] = interval(float(inside.mean()), draw(there.users, N_DRAWS, seed).mean(inside))
     for name, members in there.groups.items():
         if members.sum() < LEAST:
             continue
@@ -102,19 +101,28 @@ def figures(rows: Followed, recipe: Hazard, judged: int, seed: int) -> dict[str,
     return found
 
 
-def coverage(p: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def coverage(p: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(r,) share of each row's outcome that lies between the 10 % and the 90 % quantile; its mean should be 0.8.
 
     A bucket is days wide: an outcome is an interval of the distribution function, `[F(bucket - 1), F(bucket)]`, and may lie
     partly inside. It counts by the part that does, which is the chance that a date drawn within the bucket, as the model
     spreads it, is covered (the probability integral transform of a discrete outcome: Czado, Gneiting & Held 2009, section 2).
-    So 'later' is covered by the part of its mass below 90 %.
+    So is "not in what the row was followed through", `[F(last bucket seen), 1]`: covered by the part of it below 90 %.
+
+    Args:
+        p: (r, J + 1) distributions.
+        labels: (r,) int64 as for `periods.periods`.
+        seen: (r,) int64 likewise, at least 1.
     """
     rows = np.arange(len(p))
-    after = np.cumsum(p, axis=1)[rows, labels]
-    mass = np.maximum(p[rows, labels], 1e-12)
+    through = np.hstack([np.zeros((len(p), 1)), np.cumsum(p, axis=1)])
+    known = labels < seen
+    bucket = np.where(known, labels, seen)
+    before = through[rows, bucket]
+    after = np.where(known, through[rows, np.minimum(bucket + 1, p.shape[1])], 1.0)
+    mass = np.maximum(after - before, 1e-12)
     low, high = INTERVAL
-    inside: np.ndarray = np.clip((np.minimum(after, high) - np.maximum(after - mass, low)) / mass, 0.0, 1.0)
+    inside: np.ndarray = np.clip((np.minimum(after, high) - np.maximum(before, low)) / mass, 0.0, 1.0)
     return inside
 
 
@@ -124,7 +132,11 @@ def beside(learned: Sequence[Learned], seed: int) -> list[Learned]:
     Churn of the same kinds: P(no event within its horizon); a stage: P(buying). Both on the test rows that the two have in
     common, which neither was trained nor calibrated on; below 0, the hazard is better.
     """
-    return [against(one, learned, seed) if isinstance(one.model.target.recipe, Hazard) else one for one in learned]
+    tested = [one for one in learned if len(one.test.users)]  # a base rate is not
+    return [
+        against(one, tested, seed) if isinstance(one.model.target.recipe, Hazard) and len(one.test.users) else one
+        for one in learned
+    ]
 
 
 def against(one: Learned, others: Sequence[Learned], seed: int) -> Learned:

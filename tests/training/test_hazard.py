@@ -32,13 +32,33 @@ def test_the_figures(learned):
     assert set(hazard.metrics) == set(NAMES)
     assert hazard.differences["base_rate"]["high"] < 0
     assert hazard.further["timing_minus_life_table"]["high"] < 0
-    for days in hazard.model.recipe.within:
+    for days in (1, 3, 7, 14, 30, 60):
         assert hazard.further[f"minus_life_table_{days}d"]["value"] < 0
+    assert (
+        "minus_life_table_90d" not in hazard.further
+    )  # nobody of the test part was followed so long, and that is said
+    assert [note for note in hazard.notes if "Not tested: P(buy within 90 days)" in note]
     assert 0.7 < hazard.further["coverage_80"]["value"] < 0.9
     assert {"one_time_buyers_said", "repeat_buyers_seen"} <= set(hazard.further)
     said = hazard.to_json()
     assert said["further"] == hazard.further
     assert said["calibration"]["method"] in {"none", "shift", "slope", "intercepts"}
+
+
+def test_no_horizon_contradicts_a_longer_one_for_anybody_after_all_corrections(learned):
+    """On a trained and corrected model: every read-out, and the interval of the date."""
+    _, _, hazard, _ = learned
+    recipe, p = hazard.model.recipe, hazard.test.full
+    assert len(p) > 1000
+    bought = np.array([within(p, recipe.edges, days) for days in (0, 0.5, *recipe.edges)])
+    assert (np.diff(bought, axis=0) >= 0).all()
+    scores = hazard.model.target.named_scores(p)
+    named = np.array([scores[f"p_buy_{days}d"] for days in recipe.within])
+    assert (np.diff(named, axis=0) >= 0).all()
+    low, median, high = (
+        np.nan_to_num(scores[f"next_order_{end}_days"], nan=np.inf) for end in ("low", "median", "high")
+    )
+    assert ((low <= median) & (median <= high)).all()
 
 
 def test_churn_is_compared_on_the_rows_that_both_have(learned):

@@ -132,7 +132,7 @@ def test_a_hazards_rows_are_followed_until_the_next_part_and_far_enough_to_train
     assert made.test[-1] + first <= end
     assert made.calibrate[-1] + min(30 * DAY, reach) <= made.test[0]
     assert made.calibrate[0] - made.train[0] >= reach  # some row is followed through every bucket in training
-    assert end - made.test[0] >= reach  # and in testing
+    assert end - made.test[0] >= min(30 * DAY, reach)  # and through the gap in testing
     assert not made.stop or made.grow[-1] < made.stop[0] <= made.train[-1]
     for part in (made.train, made.calibrate, made.test):
         assert list(part) == sorted(set(part))

@@ -48,7 +48,7 @@ def test_a_known_hazard_is_found_again_from_censored_rows():
     later = happened(true, seed=5)
     for days in EDGES:
         assert np.abs(within(p, EDGES, days) - within(exact, EDGES, days)).mean() < 0.04
-    assert coverage(p, later).mean() == pytest.approx(0.8, abs=0.02)
+    assert coverage(p, later, np.full(len(p), len(EDGES))).mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_without_features_the_model_is_the_life_table():
@@ -67,15 +67,22 @@ def test_coverage_of_true_distributions_is_80_percent_however_wide_the_buckets_a
     generator = np.random.default_rng(0)
     p = generator.dirichlet(np.full(6, 0.5), 50_000)
     labels = (generator.random(len(p))[:, None] > np.cumsum(p, axis=1)).sum(axis=1).clip(0, 5)
-    assert coverage(p, labels).mean() == pytest.approx(0.8, abs=0.006)
+    whole = np.full(len(p), 5)
+    assert coverage(p, labels, whole).mean() == pytest.approx(0.8, abs=0.006)
+    short = generator.integers(1, 6, len(p))  # so is what is known of rows that were followed for less
+    assert coverage(p, labels, short).mean() == pytest.approx(0.8, abs=0.006)
+    hidden = np.where(labels < short, labels, 5)
+    np.testing.assert_array_equal(coverage(p, labels, short), coverage(p, hidden, short))
     sure = p**3 / (p**3).sum(axis=1, keepdims=True)
-    assert coverage(sure, labels).mean() < 0.7
+    assert coverage(sure, labels, whole).mean() < 0.7
 
 
 def test_coverage_by_hand():
     p = np.array([[0.05, 0.15, 0.6, 0.2]] * 4)
     # [0, .05] lies outside; of [.05, .2] two thirds above .1; [.2, .8] whole; of [.8, 1] half below .9
-    np.testing.assert_allclose(coverage(p, np.arange(4)), [0, 2 / 3, 1, 0.5])
+    np.testing.assert_allclose(coverage(p, np.arange(4), np.full(4, 3)), [0, 2 / 3, 1, 0.5])
+    # not within two buckets: [.2, 1], of which [.2, .9] lies inside
+    np.testing.assert_allclose(coverage(p, np.arange(4), np.full(4, 2)), [0, 2 / 3, 7 / 8, 7 / 8])
 
 
 def test_figures_use_no_row_beyond_what_it_was_followed_through():
