@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .events import SESSION_GAP
-from .sources import Attribute, Function, Outside
+from .sources import Attribute, Function, Outside, Touches
 from .terms import (
     ALL_BACK,
     LIFETIME,
@@ -48,7 +48,19 @@ from .terms import (
     back,
 )
 
-__all__ = ["ALL_BACK", "LIFETIME", "SESSION", "Attribute", "Function", "Kinds", "Outside", "Window", "ahead", "back"]
+__all__ = [
+    "ALL_BACK",
+    "LIFETIME",
+    "SESSION",
+    "Attribute",
+    "Function",
+    "Kinds",
+    "Outside",
+    "Touches",
+    "Window",
+    "ahead",
+    "back",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +293,6 @@ Elementary = (
     Count | Sum | Mean | Max | Min | Distinct | TopShare | Entropy | Repeat | Share | Favorite | First | Last | Age
     | Tenure | Length | Until | Gaps | Sessions | Abandoned | Transition | Moves | Streak
 )  # fmt: skip
-Feature = Elementary | Outside | Ratio | Trend
+Feature = Elementary | Outside | Ratio | Touches | Trend
 CATEGORICAL = (Favorite, First, Last)
 """Features of events whose answer is a text."""

@@ -144,7 +144,7 @@ class Lowering:
                 return self._group(ENTROPY, name, kinds, window)
             case algebra.Favorite(name, kinds, window):
                 return self._group(FAVORITE, name, kinds, window)
-            case algebra.Attribute() | algebra.Function():
+            case algebra.Attribute() | algebra.Function() | algebra.Touches():
                 raise InternalError(f"{feature} is not the kernel's to answer.")
 
     def mask(self, kinds: Kinds) -> int:

@@ -1,4 +1,4 @@
-"""What the kernel does not answer: attributes as they were known at the cutoff, and Python functions over one history."""
+"""What the kernel does not answer: attributes as of the cutoff, touches by category, and Python functions over one history."""
 
 from collections.abc import Iterator
 from math import isfinite, nan
@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from . import seen
-from .algebra import Attribute, Function
+from .algebra import Attribute, Function, Touches
 from .cells import as_text
 from .dated import Dated
 from .errors import InternalError
@@ -48,6 +48,12 @@ def fill(
                 out[place] = _codes(answer)
             else:
                 out[place] = answer
+    for place, question in program.outside.items():
+        if isinstance(question, Touches):
+            from . import touches  # numba, which nobody else here needs
+
+            texts[program.names[place]] = counted = touches.answer(program, question, histories, person, cutoff)
+            out[place] = _codes(counted)
     if program.functions:
         functions = {place: q for place, q in program.outside.items() if isinstance(q, Function)}
         seen.call(program, functions, histories, person, cutoff, out)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from . import algebra, functions, traits
-from .algebra import Feature, Outside
+from .algebra import Feature, Outside, Touches
 from .definition import check
 from .errors import SpecError, did_you_mean
 from .events import CODED_FIELDS, DAY, NUMBER_FIELDS
@@ -60,7 +60,7 @@ class Program:
     places: dict[str, list[int]]
     kind_row: int
     sets: tuple[tuple[str, tuple[str, ...]], ...]
-    outside: dict[int, Outside]
+    outside: dict[int, Outside | Touches]
     attributes: dict[str, dict[int, algebra.Attribute]]
     functions: dict[int, Call]
     tables: Tables
@@ -85,9 +85,10 @@ class Program:
 
     @property
     def _read(self) -> frozenset[str]:
-        """Fields that functions are given."""
+        """Fields that functions are given, and those whose values are counted one by one."""
         functions = (asked for asked in self.outside.values() if isinstance(asked, algebra.Function))
-        return frozenset(field for function in functions for field in function.reads)
+        counted = frozenset(asked.field for asked in self.outside.values() if isinstance(asked, Touches))
+        return counted | frozenset(field for function in functions for field in function.reads)
 
     @property
     def zone(self) -> tuple[np.ndarray, np.ndarray]:
@@ -142,8 +143,8 @@ def compile_program(
     codes = tuple(field for field in CODED_FIELDS if field in asked)
     rows = {field: row for row, field in enumerate((*codes, *(field for field in DERIVED if field in asked)))}
     lowering = Lowering(kinds, retention_days * DAY, forward, {field: row for row, field in enumerate(numbers)}, rows)
-    outside = {place: asked for place, asked in enumerate(features.values()) if isinstance(asked, Outside)}
-    inside = (feature for feature in features.values() if not isinstance(feature, Outside))
+    outside = {place: asked for place, asked in enumerate(features.values()) if isinstance(asked, Outside | Touches)}
+    inside = (feature for feature in features.values() if not isinstance(feature, Outside | Touches))
     columns = [lowering.register(feature) for feature in inside]
     lowering.n_registers = max(lowering.n_registers, 1)  # any register stands in the columns of `outside`
     for place in outside:
@@ -189,7 +190,7 @@ def _named(feature: Feature) -> str:
     """What a text is one of."""
     if isinstance(feature, algebra.Attribute):
         return f"{feature.table}.{feature.field}"
-    assert isinstance(feature, algebra.CATEGORICAL)
+    assert isinstance(feature, (*algebra.CATEGORICAL, Touches))
     return feature.field
 
 

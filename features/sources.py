@@ -1,4 +1,4 @@
-"""Questions that the kernel does not answer: to tables of attributes, and to a shop's own Python functions."""
+"""Questions that the kernel does not answer: to tables of attributes, to a shop's own Python functions, and by category."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -31,3 +31,27 @@ class Function:
 
 Outside = Attribute | Function
 """They stand alone, never in a Ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What a person did with each value of a coded field, as a text that `touches.py` writes and reads.
+
+    No question of a catalogue: a recipe asks it, for a model that compares the values with each other.
+
+    Attributes:
+        field: The coded field, such as `category`.
+        groups: Kinds that count alike, group by group; a kind is in one at most.
+        windows: Days back that are counted within, group by group.
+        ahead: Microseconds; above 0 the question looks at `[t, t + ahead)` instead.
+    """
+
+    field: str
+    groups: tuple[tuple[str, ...], ...]
+    windows: tuple[int, ...]
+    ahead: int = 0
+
+    @property
+    def width(self) -> int:
+        """Numbers behind each value."""
+        return len(self.groups) * (len(self.windows) + 2)
