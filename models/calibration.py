@@ -8,8 +8,10 @@ With `p` clipped to [1e-12, 1 - 1e-12]:
 - `platt` a, b: sigmoid(a logit p + b) (Platt 1999)
 - `beta` a, b, c: sigmoid(a ln p - b ln(1 - p) + c) (Kull et al. 2017)
 - `isotonic` x, y: linear between knots, level beyond them (Zadrozny and Elkan 2002)
+- `venn_abers` x0, p0, x1, p1: p1 / (1 - p0 + p1), p0 of the last x0 that is at most p, p1 of the first x1 that is at least p
+  (Vovk, Petej and Fedorova 2015)
 
-The last three correct each class by itself. Of two classes only the second is corrected, the first is the rest; of more
+The last four correct each class by itself. Of two classes only the second is corrected, the first is the rest; of more
 each row is divided by its sum.
 
 The loops are scalar (numba), never NumPy's: its SIMD `exp` may round differently in an array's body and tail, and a
@@ -27,7 +29,7 @@ from numba import njit
 
 from features.errors import DamagedError, InternalError, did_you_mean
 
-METHODS: Final = ("none", "temperature", "vector", "platt", "beta", "isotonic")
+METHODS: Final = ("none", "temperature", "vector", "platt", "beta", "isotonic", "venn_abers")
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "none": (),
     "temperature": ("temperature",),
@@ -35,9 +37,15 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "platt": ("a", "b"),
     "beta": ("a", "b", "c"),
     "isotonic": ("x", "y"),
+    "venn_abers": ("x0", "p0", "x1", "p1"),
 }
+KNOTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "isotonic": (("x", "y"),),
+    "venn_abers": (("x0", "p0"), ("x1", "p1")),
+}
+"""Which fields are knots, and which their heights."""
 TINY: Final = 1e-12
-_TEMPERATURE, _VECTOR, _PLATT, _BETA = (METHODS.index(name) for name in ("temperature", "vector", "platt", "beta"))
+_TEMPERATURE, _VECTOR, _PLATT, _BETA, _ISOTONIC = (METHODS.index(name) for name in METHODS[1:6])
 
 
 @njit(cache=True)
@@ -114,15 +122,25 @@ def _between(x, y, p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _corrected(method, table, k, x, y, p):  # type: ignore[no-untyped-def]
+def _merged(x, y, half, p):  # type: ignore[no-untyped-def]
+    """p1 / (1 - p0 + p1): the steps of p0 are the first `half` of `x` and `y`, those of p1 the others."""
+    p0 = y[np.searchsorted(x[:half], p, side="right") - 1]
+    p1 = y[half + np.searchsorted(x[half:], p)]
+    return p1 / (1.0 - p0 + p1)
+
+
+@njit(cache=True)
+def _corrected(method, table, k, x, y, half, p):  # type: ignore[no-untyped-def]
     """One class's probability, corrected by itself."""
     p = _clip(p)
     if method == _PLATT:
         q = _sigmoid(table[0, k] * (math.log(p) - math.log1p(-p)) + table[1, k])
     elif method == _BETA:
         q = _sigmoid(table[0, k] * math.log(p) - table[1, k] * math.log1p(-p) + table[2, k])
-    else:
+    elif method == _ISOTONIC:
         q = _between(x, y, p)
+    else:
+        q = _merged(x, y, half, p)
     return _clip(q)
 
 
@@ -135,13 +153,14 @@ def _apply(method, table, bounds, x, y, p, out):  # type: ignore[no-untyped-def]
                 out[r, k] = z / table[0, 0] if method == _TEMPERATURE else table[0, k] * z + table[1, k]
             _softmax(out[r])
         elif p.shape[1] == 2:
-            out[r, 1] = _corrected(method, table, 0, x, y, p[r, 1])
+            out[r, 1] = _corrected(method, table, 0, x, y, bounds[0, 1], p[r, 1])
             out[r, 0] = 1.0 - out[r, 1]
         else:
             total = 0.0
             for k in range(p.shape[1]):
-                own = slice(bounds[k], bounds[k + 1])
-                out[r, k] = _corrected(method, table, k, x[own], y[own], p[r, k])
+                at = min(k, len(bounds) - 1)  # no knots, no bounds
+                own = slice(bounds[at, 0], bounds[at, 2])
+                out[r, k] = _corrected(method, table, k, x[own], y[own], bounds[at, 1] - bounds[at, 0], p[r, k])
                 total += out[r, k]
             for k in range(p.shape[1]):
                 out[r, k] /= total
@@ -154,7 +173,7 @@ class Calibrator:
     Attributes:
         method: One of `METHODS`.
         values: The method's lists: `a`, `b`, `c`: one number a class corrected (1 for two classes, k above; `vector` always
-            k); `x`, `y`: one list of knots a class corrected; `temperature`: one number.
+            k); `x`, `y` and those of `venn_abers`: one list a class corrected; `temperature`: one number.
 
     Raises:
         DamagedError: The values do not make such a correction.
@@ -178,17 +197,14 @@ class Calibrator:
             return f"it has {sorted(self.values)}, and needs {list(FIELDS[self.method])}"
         if self.method == "none":
             return ""
-        if self.method == "isotonic":
-            if len(self.values["x"]) != len(self.values["y"]):
-                return "x and y must have one list a class each"
-            for knots, heights in zip(self.values["x"], self.values["y"], strict=True):
-                x, y = np.array(knots, np.float64), np.array(heights, np.float64)
-                if x.ndim != 1 or x.shape != y.shape or not len(x):
-                    return "x and y must have equally many knots, at least one"
-                if not (np.isfinite(x).all() and (np.diff(x) > 0).all()):
-                    return "x must ascend"
-                if not ((y >= 0).all() and (y <= 1).all() and (np.diff(y) >= 0).all()):
-                    return "y must lie in [0, 1] and not descend"
+        if self.method in KNOTS:
+            for x, y in KNOTS[self.method]:
+                if len(self.values[x]) != len(self.values[y]) or len(self.values[x]) != self.n_corrected:
+                    return f"{x} and {y} must have one list a class each"
+                for knots, heights in zip(self.values[x], self.values[y], strict=True):
+                    problem = _knots_problem(x, y, np.array(knots, np.float64), np.array(heights, np.float64))
+                    if problem:
+                        return problem
             return ""
         table = self._table
         if not np.isfinite(table).all():
@@ -212,20 +228,24 @@ class Calibrator:
     @cached_property
     def _table(self) -> np.ndarray:
         """(fields, classes corrected) float64; one 0 where the method has no such numbers."""
-        if self.method in {"none", "isotonic"}:
+        if self.method == "none" or self.method in KNOTS:
             return np.zeros((1, 1))
         return np.array([np.atleast_1d(self.values[name]) for name in FIELDS[self.method]], np.float64)
 
     @cached_property
     def _knots(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Offsets by class, and all classes' x and y, one after the other."""
-        x, y = self.values.get("x", []), self.values.get("y", [])
-        bounds = np.cumsum([0, *(len(knots) for knots in x)]).astype(np.int64)
-        return (
-            bounds,
-            np.array([v for knots in x for v in knots], np.float64),
-            np.array([v for h in y for v in h], np.float64),
-        )
+        """(classes, 3) where a class's knots begin, the first of two kinds of them ends, and all end; all x and y in a row."""
+        bounds: list[list[int]] = []
+        x: list[float] = []
+        y: list[float] = []
+        for k in range(self.n_corrected or 0):
+            bounds.append([len(x)])
+            for knots, heights in KNOTS[self.method]:
+                x += self.values[knots][k]
+                y += self.values[heights][k]
+                bounds[-1].append(len(x))
+            bounds[-1].append(len(x))
+        return np.array([row[:3] for row in bounds], np.int64), np.array(x, np.float64), np.array(y, np.float64)
 
     def apply(self, p: np.ndarray) -> np.ndarray:
         """Corrected probabilities; a row's do not depend on the other rows, to the bit.
@@ -241,7 +261,7 @@ class Calibrator:
         if self.method == "none":
             return np.array(p, np.float64)
         out = np.empty(p.shape)
-        bounds, x, y = self._knots
+        bounds, x, y = self._knots if self.method in KNOTS else (np.zeros((1, 3), np.int64), np.empty(0), np.empty(0))
         _apply(METHODS.index(self.method), self._table, bounds, x, y, np.ascontiguousarray(p, np.float64), out)
         return out
 
@@ -257,6 +277,19 @@ class Calibrator:
             DamagedError: It is none.
         """
         return cls(str(data.get("method")), {name: value for name, value in data.items() if name != "method"})
+
+
+def _knots_problem(x: str, y: str, knots: np.ndarray, heights: np.ndarray) -> str:
+    """What is wrong with one class's knots and heights, fields `x` and `y`; empty where nothing is."""
+    if knots.ndim != 1 or knots.shape != heights.shape or not len(knots):
+        return f"{x} and {y} must have equally many knots, at least one"
+    if not (np.isfinite(knots).all() and (np.diff(knots) > 0).all()):
+        return f"{x} must ascend"
+    if not ((heights >= 0).all() and (heights <= 1).all() and (np.diff(heights) >= 0).all()):
+        return f"{y} must lie in [0, 1] and not descend"
+    if (x == "x0" and knots[0] != 0) or (x == "x1" and knots[-1] != 1):
+        return "x0 must begin at 0, and x1 end at 1"
+    return ""
 
 
 def identity() -> Calibrator:

@@ -21,6 +21,7 @@ from models.hazardmodel import Correction
 
 from .metrics import Measure, interval, losses
 from .resample import draw
+from .vennabers import steps
 
 MIN_ROWS: Final = 200
 """Fewer rows than this calibrate nothing."""
@@ -188,4 +189,5 @@ ONE_CLASS: Final[dict[str, Callable[[np.ndarray, np.ndarray], dict[str, Any]]]] 
     "platt": platt,
     "beta": beta,
     "isotonic": isotonic,
+    "venn_abers": steps,
 }

@@ -36,6 +36,10 @@ def examples(k: int) -> list[Calibrator]:
         Calibrator("platt", {"a": [1.3] * m, "b": [-0.2] * m}),
         Calibrator("beta", {"a": [1.2] * m, "b": [0.7] * m, "c": [0.1] * m}),
         Calibrator("isotonic", {"x": [knots] * m, "y": [[0.0, 0.05, 0.5, 0.8, 1.0]] * m}),
+        Calibrator(
+            "venn_abers",
+            {"x0": [[0.0, 0.4]] * m, "p0": [[0.0, 0.3]] * m, "x1": [[0.4, 1.0]] * m, "p1": [[0.4, 0.9]] * m},
+        ),
     ]
 
 
