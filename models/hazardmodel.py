@@ -134,9 +134,12 @@ class HazardModel:
         inside = np.flatnonzero(self.target.eligible(matrix))
         for first in range(0, len(inside), BLOCK):
             rows = inside[first : first + BLOCK]
-            raw = self.raw(matrix, None if len(rows) == len(out) else rows)
-            out[rows] = distribution(raw, self.correction.slope, np.array(self.correction.shift))
+            out[rows] = self.distributions(matrix, None if len(rows) == len(out) else rows)
         return out
+
+    def distributions(self, matrix: Matrix, rows: np.ndarray | None = None) -> np.ndarray:
+        """(r, J + 1) float64 as `predict`, of `rows`, all where None, in the cohort or not."""
+        return distribution(self.raw(matrix, rows), self.correction.slope, np.array(self.correction.shift))
 
     def raw(self, matrix: Matrix, rows: np.ndarray | None = None) -> np.ndarray:
         """(r, J) float64 uncorrected log-odds of the hazards of `rows`, all where None, in the cohort or not."""
