@@ -9,6 +9,8 @@ from features.matrix import Matrix
 
 from .baserate import METHOD, BaseRateModel
 from .hazardmodel import HazardModel
+from .interestmodel import InterestModel
+from .readout import ReadOut
 from .scorer import TargetModel
 from .targets import Target
 
@@ -70,5 +72,9 @@ def from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, i
     """The model of such data, of the class that its target's kind has."""
     if data.get("method") == METHOD:
         return BaseRateModel.from_json(data)
+    if "read_from" in data:
+        return ReadOut.from_json(data, vocabularies, text)
+    if data["target"]["kind"] == "interest":
+        return InterestModel.from_json(data, text)
     made = HazardModel if data["target"]["kind"] == "hazard" else TargetModel
     return made.from_json(data, vocabularies, text)
