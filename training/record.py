@@ -19,6 +19,9 @@ from .learn import Learned, Shop
 from .metrics import Measure
 from .registry import Registry
 
+DRAWN: Final = 6
+"""Classes whose calibration is drawn: the commonest, where there are many."""
+
 FOLDERS: Final = ("features", "models", "training")
 """The code that a model depends on."""
 
@@ -110,14 +113,18 @@ def child(registry: Registry, one: Learned, parent: str, data: tuple[str, str, s
 def draw(one: Learned, folder: Path) -> None:
     """Pictures and tables of one target."""
     name, test = one.model.target.name, one.test
+    (folder / f"{name}.toml").write_text(one.spec.text)
+    (folder / "figures.json").write_text(as_json(one.to_json()))
     plots.calibration(
         folder / "calibration.png",
         f"{name}: are its probabilities right?",
         test.labels,
         test.model,
-        test.classes,
+        drawn(test.classes),
         test.resamples,
     )
+    if not one.model.names:  # candidates compete: there is no one class to gain, and no feature of the catalogue to weigh
+        return
     last = len(test.classes) - 1
     scores = {"model": test.model[:, last]} | {key: p[:, last] for key, p in test.baselines.items()}
     word = test.classes[last]
@@ -130,8 +137,11 @@ def draw(one: Learned, folder: Path) -> None:
         out = csv.writer(file)
         out.writerow(["feature", "family", "gain", "splits"])
         out.writerows(rows)
-    (folder / f"{name}.toml").write_text(one.spec.text)
-    (folder / "figures.json").write_text(as_json(one.to_json()))
+
+
+def drawn(classes: Sequence[str]) -> list[str]:
+    """The first classes as pictures name them: in ASCII, as our font has no Chinese; else by their place."""
+    return [name if name.isascii() else f"class {place + 1}" for place, name in enumerate(classes[:DRAWN])]
 
 
 def prefixes_of(learned: Sequence[Learned]) -> dict[str, str]:

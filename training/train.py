@@ -15,7 +15,7 @@ from features.workspace import Workspace
 from models.cutpoints import ensure
 from models.spec import Spec, default_specs, load_specs
 
-from . import hazard
+from . import hazard, interest
 from .learn import Learned, Shop, learn, span_of
 from .record import record
 from .registry import connect
@@ -94,7 +94,7 @@ def learn_all(shop: Shop, specs: Sequence[Spec]) -> tuple[list[Learned], dict[st
     learned, errors = [], {}
     for spec in specs:
         try:
-            learned.append((hazard.learn if spec.target.kind == "hazard" else learn)(shop, spec))
+            learned.append({"hazard": hazard.learn, "interest": interest.learn}.get(spec.target.kind, learn)(shop, spec))
         except UserError as error:
             errors[spec.name] = error
     return beside(learned, shop.seed), errors

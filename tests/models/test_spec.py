@@ -120,7 +120,7 @@ MORE = {
 def test_more_horizons_are_the_defaults_with_other_days() -> None:
     """Everything but the horizon, what follows from it and the words is as in the default specs, which they join."""
     specs = {spec.name: spec for spec in load_specs([HERE, HERE / "more"])}
-    assert set(MORE) | {"churn_cadence"} == set(specs) - set(DEFAULTS["simulated"])
+    assert set(MORE) | {"churn_cadence", "category_interest"} == set(specs) - set(DEFAULTS["simulated"])
     for name, (days, lookback) in MORE.items():
         spec, default = specs[name], specs["stage_7d" if lookback is None else "churn_30d"]
         assert (spec.target.horizon, spec.split.gap) == (days * DAY, days * DAY)
@@ -155,7 +155,7 @@ FAULTS = [
         STAGE,
         'kind = "stage"',
         'kind = "stge"',
-        "target.kind = 'stge': unknown 'stge'. Known: binary, cadence, churn, classes, hazard, stage. Did you mean 'stage'?",
+        "target.kind = 'stge': unknown 'stge'. Known: binary, cadence, churn, classes, hazard, interest, stage. Did you mean 'stage'?",
     ),
     (STAGE, 'horizon = "7d"', 'horizon = "7"', "target.horizon = '7': '7' is not a length of time"),
     (STAGE, 'horizon = "7d"', 'horizon = "500d"', "target.horizon = '500d': must be at most 400d"),
