@@ -54,7 +54,7 @@ def prediction(model: Model, probabilities: np.ndarray, version: str) -> Predict
         version: Of the bundle.
     """
     target = model.target
-    scores = target.named_scores if target.kind == "hazard" else None
+    scores = target.named_scores if target.kind in {"hazard", "interest"} else None
     note = model.note if isinstance(model, BaseRateModel) else None
     return Prediction(
         target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores, note

@@ -92,8 +92,11 @@ class Recipe(Protocol):
     def columns(self, name: str) -> tuple[str, ...]:
         """Score columns of a target of that name."""
 
+    def worded(self, name: str) -> tuple[str, ...]:
+        """Those of `columns` that hold texts."""
+
     def scores(self, p: np.ndarray) -> list[np.ndarray]:
-        """(r,) float64 for each of `columns`, from (r, c) probabilities; NaN outside the cohort."""
+        """(r,) for each of `columns`, from (r, c) probabilities: float64, NaN outside the cohort; or texts, None outside it."""
 
     def background(self, column: str) -> dict[str, Feature]:
         """What must be known at the cutoff beside the cohort's answer, by column; `column` is the cohort's name."""
@@ -133,6 +136,10 @@ class Ruled:
         if len(self.classes) == 2:
             return (f"p_{name}",)
         return tuple(f"p_{name}_{label}" for label in self.classes)
+
+    def worded(self: Recipe, name: str) -> tuple[str, ...]:  # noqa: ARG002 - a recipe's
+        """None."""
+        return ()
 
     def scores(self: Recipe, p: np.ndarray) -> list[np.ndarray]:
         """The columns' classes."""

@@ -13,9 +13,9 @@ from features.traits import is_forward, is_text, parts
 
 from .declared import BINARY, Case, Declared
 from .document import Table
-from .targets import Cadence, Churn, Hazard, Stages, Target
+from .targets import Cadence, Churn, Hazard, Interest, Stages, Target
 
-KINDS: Final = ("binary", "cadence", "churn", "classes", "hazard", "stage")
+KINDS: Final = ("binary", "cadence", "churn", "classes", "hazard", "interest", "stage")
 """What a spec's `target.kind` may be."""
 WORD: Final[tuple[Callable[[str], bool], str]] = (
     lambda v: bool(re.fullmatch(r"[a-z]{1,20}", v)),
@@ -57,6 +57,8 @@ def target_of(root: Table) -> Target:
         return Target(name, horizon, _stages(root.table("stages")))
     if kind == "cadence":
         return Target(name, horizon, _cadence(root.table("cadence", required=False)))
+    if kind == "interest":
+        return Target(name, horizon, _interest(root.table("categories", required=False)))
     if kind == "churn":
         return Target(name, horizon, _churn(root.table("churn", required=False)))
     return Target(name, horizon, _declared(root, kind == "binary", horizon))
@@ -86,6 +88,15 @@ def _churn(table: Table) -> Churn:
     _near(table, churn.lookback)
     table.done()
     return churn
+
+
+def _interest(table: Table) -> Interest:
+    interest = Interest(
+        kinds=tuple(sorted(table.texts("kinds", ("purchase",)))),
+        most=table.whole("most", 2, 200, 30),
+    )
+    table.done()
+    return interest
 
 
 def _cadence(table: Table) -> Cadence:

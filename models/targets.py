@@ -16,10 +16,11 @@ from .cadence import Cadence
 from .churn import CHURN, Churn
 from .declared import Declared
 from .hazard import Hazard
+from .interest import Interest
 from .recipe import Recipe, Rule
 from .stages import STAGES, Stages
 
-__all__ = ["CHURN", "STAGES", "Cadence", "Churn", "Declared", "Hazard", "Rule", "Stages", "Target"]
+__all__ = ["CHURN", "STAGES", "Cadence", "Churn", "Declared", "Hazard", "Interest", "Rule", "Stages", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """`stage`, `churn`, `cadence`, `declared` or `hazard`."""
+        """`stage`, `churn`, `cadence`, `declared`, `hazard` or `interest`."""
         return self.recipe.kind
 
     @property
@@ -61,8 +62,13 @@ class Target:
         """Score columns: `p_<name>` where binary, else `p_<name>_<class>`; of a hazard, `Hazard.columns`."""
         return self.recipe.columns(self.name)
 
+    @property
+    def worded(self) -> tuple[str, ...]:
+        """Those of `columns` that hold texts."""
+        return self.recipe.worded(self.name)
+
     def scores(self, p: np.ndarray) -> list[np.ndarray]:
-        """(r,) float64 for each of `columns`, from (r, c) probabilities; NaN outside the cohort."""
+        """(r,) for each of `columns`, from (r, c) probabilities: float64, NaN outside the cohort; or texts, None outside it."""
         return self.recipe.scores(p)
 
     def named_scores(self, p: np.ndarray) -> dict[str, np.ndarray]:
@@ -154,11 +160,12 @@ class Target:
         return cls(data["name"], data["horizon"], RECIPES[data["kind"]].from_json(data["recipe"]))
 
 
-RECIPES: Final[Mapping[str, type[Stages | Churn | Cadence | Declared | Hazard]]] = {
+RECIPES: Final[Mapping[str, type[Stages | Churn | Cadence | Declared | Hazard | Interest]]] = {
     "stage": Stages,
     "churn": Churn,
     "cadence": Cadence,
     "declared": Declared,
     "hazard": Hazard,
+    "interest": Interest,
 }
 """Recipes by kind."""

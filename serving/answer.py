@@ -54,7 +54,7 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
                 one["note"] = BASE_RATE if block.note is None else dict(block.note)
             if block.scores:
                 one["readouts"] = readouts(
-                    {name: column[row].item() for name, column in block.scores.items()}, scored.now
+                    {name: column[row : row + 1].tolist()[0] for name, column in block.scores.items()}, scored.now
                 )
             if block.reasons is not None:
                 one["reasons"] = block.reasons[row]
@@ -73,11 +73,11 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
     return found | ({"unassigned": scored.unassigned} if scored.unassigned else {})
 
 
-def readouts(scores: dict[str, float], now: int) -> dict[str, Any]:
-    """A hazard's figures: probabilities and days, NaN as null (days: later than the last bucket), and days as instants too."""
+def readouts(scores: dict[str, Any], now: int) -> dict[str, Any]:
+    """Figures of a hazard (days as instants too, null for later than the last bucket) or of categories; NaN is null."""
     found: dict[str, Any] = {}
     for name, value in scores.items():
-        found[name] = None if isnan(value) else value
+        found[name] = None if isinstance(value, float) and isnan(value) else value
         if name.endswith("_days"):
             at = None if isnan(value) else to_iso(now + round(value * DAY))
             found[f"{name.removesuffix('_days')}_at"] = at

@@ -27,6 +27,7 @@ from features.progress import track
 from features.union import empty, union
 from features.workspace import Workspace
 from models.bundle import Bundle
+from models.model import Model
 from models.tagframe import SCHEMA as TAGS
 
 from .live import load
@@ -90,17 +91,20 @@ def probabilities(bundle: Bundle, scored: Scored) -> pa.Table:
     """The scores of some persons, of `score_schema`."""
     columns: list[pa.Array] = [scored.users]
     for name, model in bundle.models.items():
-        found = model.target.scores(scored.probabilities[name])
-        columns += [pa.array(column, pa.float64(), from_pandas=True) for column in found]
+        found = model.target.named_scores(scored.probabilities[name])
+        columns += [pa.array(column, kind_of(model, key), from_pandas=True) for key, column in found.items()]
     return pa.table(columns, schema=score_schema(bundle))
+
+
+def kind_of(model: Model, column: str) -> pa.DataType:
+    """Type of a score column."""
+    return pa.string() if column in model.target.worded else pa.float64()
 
 
 def score_schema(bundle: Bundle) -> pa.Schema:
     """`user_id`, and the columns of every target."""
-    names = [name for model in bundle.models.values() for name in model.target.columns]
-    return pa.schema(
-        [pa.field("user_id", pa.string(), nullable=False), *(pa.field(name, pa.float64()) for name in names)]
-    )
+    fields = [pa.field(name, kind_of(model, name)) for model in bundle.models.values() for name in model.target.columns]
+    return pa.schema([pa.field("user_id", pa.string(), nullable=False), *fields])
 
 
 @contextmanager
