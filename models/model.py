@@ -9,6 +9,7 @@ from features.matrix import Matrix
 
 from .baserate import METHOD, BaseRateModel
 from .hazardmodel import HazardModel
+from .interestmodel import InterestModel
 from .readout import ReadOut
 from .scorer import TargetModel
 from .targets import Target
@@ -73,5 +74,7 @@ def from_json(data: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, i
         return BaseRateModel.from_json(data)
     if "read_from" in data:
         return ReadOut.from_json(data, vocabularies, text)
+    if data["target"]["kind"] == "interest":
+        return InterestModel.from_json(data, text)
     made = HazardModel if data["target"]["kind"] == "hazard" else TargetModel
     return made.from_json(data, vocabularies, text)
