@@ -6,10 +6,10 @@ BIN := .venv/bin
 export BENTOML_DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo test check bench torture docs lock clean
+.PHONY: help setup demo test check bench bench-models torture docs lock clean
 
 help:  ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: .venv/.warm  ## make .venv with the pinned dependencies, and compile what must be compiled
 
@@ -24,8 +24,10 @@ check: setup  ## lint, format, types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: setup  ## speed and memory beside their peers as ratios, and models beside the best possible
+bench: setup bench-models  ## speed and memory beside their peers as ratios, and all of bench-models
 	$(BIN)/python tests/benchmarks/bench_features.py
+
+bench-models: setup  ## models beside the best possible, beside their peers and without their parts: an hour
 	$(BIN)/python tests/benchmarks/bench_models.py
 
 torture: setup  ## kill, flood and fuzz at full count
