@@ -20,7 +20,7 @@ from models.timing import distribution, within
 from . import baselines
 from .dataset import Dataset, Part, build, lots
 from .fit import Fitted, Rows, fit
-from .learn import N_DRAWS, Clock, Learned, Shop, Test
+from .learn import N_DRAWS, Clock, Learned, Rated, Shop, Test
 from .mend import mend
 from .metrics import difference, evaluate
 from .periods import MOST, Periods, followed, life_table, periods, thinned
@@ -69,6 +69,12 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         shop.seed,
     )
     correction = mended.calibrator
+    rated = Rated(
+        data.parts["calibrate"].users,
+        data.parts["calibrate"].cutoff,
+        data.parts["calibrate"].labels,
+        distribution(z, correction.slope, np.array(correction.shift)),
+    )
     clock.lap("calibrate")
     rates = distribution(table.log_odds[None, :], 1.0, np.zeros(len(edges)))[0]
     model = HazardModel(target, data.names, data.vocabularies, fitted.text, table.log_odds, correction, rates)
@@ -87,7 +93,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         spec=spec,
         split=made,
         rows={name: len(part.labels) for name, part in data.parts.items()},
-        counts={name: count(whole(part, seen[name], len(edges)), target) for name, part in data.parts.items()},
+        counts={name: count(known(part, seen[name], len(edges)), target) for name, part in data.parts.items()},
         fitted=replace(fitted, gain=fitted.gain[:-1], splits=fitted.splits[:-1]),  # the bucket's place is no feature
         choice=mended,
         model=model,
@@ -108,6 +114,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         ),
         seconds={},
         further=figures(rows, recipe_of(target), judged, shop.seed),
+        held_out=rated,
     )
     clock.lap("figures")
     return replace(learned, seconds=clock.laps)
@@ -194,7 +201,16 @@ def horizon_of(recipe: Hazard, gap: int) -> int:
 
 def whole(part: Part, seen: np.ndarray, n_buckets: int) -> Part:
     """The rows that were followed through so many buckets."""
-    rows = seen >= n_buckets
+    return kept(part, seen >= n_buckets)
+
+
+def known(part: Part, seen: np.ndarray, n_buckets: int) -> Part:
+    """The rows whose bucket was seen: the event's, or all of them and no event."""
+    return kept(part, (part.labels < seen) | (seen >= n_buckets))
+
+
+def kept(part: Part, rows: np.ndarray) -> Part:
+    """Some rows of a part."""
     return Part(part.values[rows], part.labels[rows], part.users[rows], part.cutoff[rows], part.baselines[rows])
 
 
@@ -204,10 +220,8 @@ def untested(recipe: Hazard, seen: np.ndarray) -> list[str]:
     if not far:
         return []
     named = ", ".join(f"P({recipe.act} within {days} days)" for days in far)
-    return [
-        f"Not tested: {named}: too few test rows are followed so long. With more cutoffs in [split] test they are, and the "
-        "model learns from older rows."
-    ]
+    told = f"Not tested: {named}: too few test rows are followed so long. With more cutoffs in [split] test they are, "
+    return [told + "and the model learns from older rows."]
 
 
 def groups(part: Part) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from features.workspace import Facts
 from models.calibration import Calibrator
 from models.hazardmodel import Correction
 from models.model import Model
+from models.readout import ReadOut
 from models.scorer import TargetModel
 from models.spec import Spec
 from models.targets import Target
@@ -85,6 +86,16 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
+class Rated:
+    """Calibration rows, which no tree has seen, with the calibrated model's probabilities; the rest as in `Test`."""
+
+    users: np.ndarray
+    cutoff: np.ndarray
+    outcome: np.ndarray
+    full: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A trained target with its figures; `further` ones are those that only some kinds of target have."""
 
@@ -103,6 +114,7 @@ class Learned:
     notes: tuple[str, ...]
     seconds: dict[str, float]
     further: dict[str, Measure] = field(default_factory=dict)
+    held_out: Rated | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The target's part of what `intently train` prints."""
@@ -122,6 +134,7 @@ class Learned:
             "split": self.split.to_json(),
             "rounds": self.fitted.rounds,
             "n_features": len(self.model.names),
+            **({"read_from": self.model.read_from} if isinstance(self.model, ReadOut) else {}),
             "notes": list(self.notes),
             **({"further": self.further} if self.further else {}),
         }
@@ -164,7 +177,8 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     )
     clock.lap("fit")
     held_out = parts["calibrate"]
-    choice = choose(held_out.labels, fitted.predict(held_out.values), held_out.users, spec.calibration, shop.seed)
+    plain = fitted.predict(held_out.values)
+    choice = choose(held_out.labels, plain, held_out.users, spec.calibration, shop.seed)
     clock.lap("calibrate")
     rate = np.bincount(data.parts["train"].labels, minlength=len(target.classes)) / len(data.parts["train"].labels)
     model = TargetModel(target, trained, data.names, data.vocabularies, fitted.text, choice.calibrator, rate)
@@ -196,6 +210,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         },
         notes=(*notes, *made.notes, *data.notes, *remarks(spec, target, trained, data, rate)),
         seconds={},
+        held_out=rated(held_out, choice.calibrator.apply(plain), trained, len(target.classes)),
     )
     clock.lap("figures")
     return replace(learned, seconds=clock.laps)
@@ -236,6 +251,13 @@ def on_classes(part: Part, places: tuple[int, ...]) -> Part:
     rows = slice(None) if kept.all() else kept
     labels = np.searchsorted(places, part.labels[rows])
     return Part(part.values[rows], labels, part.users[rows], part.cutoff[rows], part.baselines[rows])
+
+
+def rated(part: Part, p: np.ndarray, trained: tuple[int, ...], n_classes: int) -> Rated:
+    """A part's rows, whose labels are places in `trained`, with their probabilities, on all the target's classes."""
+    full = np.zeros((len(p), n_classes))
+    full[:, trained] = p
+    return Rated(part.users, part.cutoff, np.array(trained)[part.labels], full)
 
 
 def tested(

@@ -12,7 +12,7 @@ from models.hazard import INTERVAL, Hazard
 from models.targets import STAGES, Churn, Stages
 from models.timing import within
 
-from .learn import Learned
+from .learn import Learned, Rated, Test
 from .metrics import Measure, calibration_error, difference, interval, losses
 from .periods import likelihood
 from .resample import draw
@@ -152,7 +152,7 @@ def against(one: Learned, others: Sequence[Learned], seed: int) -> Learned:
             place, word = len(STAGES) - 1, f"{recipe.act} within {days:g} days"
         else:
             continue
-        mine, theirs = common(one, other)
+        mine, theirs = common(one.test, other.test)
         if days > recipe.edges[-1] or len(mine) < LEAST:
             notes.append(f"There are too few rows, or days, in common to compare with {target.name}.")
             continue
@@ -170,11 +170,11 @@ def against(one: Learned, others: Sequence[Learned], seed: int) -> Learned:
     return replace(one, further=found, notes=tuple(notes))
 
 
-def common(one: Learned, other: Learned) -> tuple[np.ndarray, np.ndarray]:
-    """Places, in either's test rows, of the rows (person, cutoff) that both have."""
+def common(one: Test | Rated, other: Test | Rated) -> tuple[np.ndarray, np.ndarray]:
+    """Places, in either, of the rows (person, cutoff) that both have."""
     tables = [
-        pa.table({"user": test.users, "cutoff": test.cutoff, name: np.arange(len(test.users))})
-        for test, name in ((one.test, "mine"), (other.test, "theirs"))
+        pa.table({"user": rows.users, "cutoff": rows.cutoff, name: np.arange(len(rows.users))})
+        for rows, name in ((one, "mine"), (other, "theirs"))
     ]
     both = tables[0].join(tables[1], ["user", "cutoff"], join_type="inner").sort_by("mine")
     return both["mine"].to_numpy(), both["theirs"].to_numpy()

@@ -16,6 +16,7 @@ from models.cutpoints import ensure
 from models.spec import Spec, default_specs, load_specs
 
 from . import hazard, interest
+from .champion import champions
 from .learn import Learned, Shop, learn, span_of
 from .record import record
 from .registry import connect
@@ -97,7 +98,7 @@ def learn_all(shop: Shop, specs: Sequence[Spec]) -> tuple[list[Learned], dict[st
             learned.append({"hazard": hazard.learn, "interest": interest.learn}.get(spec.target.kind, learn)(shop, spec))
         except UserError as error:
             errors[spec.name] = error
-    return beside(learned, shop.seed), errors
+    return champions(beside(learned, shop.seed), shop.seed), errors
 
 
 def against(one: Learned, truth: Path) -> dict[str, Any] | None:

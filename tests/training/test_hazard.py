@@ -8,9 +8,13 @@ from features.hashing import hash128
 from features.matrix import evaluate
 from models.bundle import program_of
 from models.hazardmodel import HazardModel
+from models.readout import ReadOut
 from models.spec import HERE, load_specs
 from models.timing import within
+from training.champion import taken
+from training.learn import learn
 from training.metrics import NAMES, losses
+from training.timing import common
 from training.train import learn_all, shop_of
 
 from .conftest import lean
@@ -24,7 +28,7 @@ def learned(small, tmp_path_factory):
     shop = shop_of(small.workspace, seed=0, until=None)
     found, errors = learn_all(shop, load_specs([spec, small.specs[1]]))
     assert errors == {}
-    return shop, load_specs([spec])[0], *found
+    return shop, load_specs([spec, small.specs[1]]), *found
 
 
 def test_the_figures(learned):
@@ -61,28 +65,39 @@ def test_no_horizon_contradicts_a_longer_one_for_anybody_after_all_corrections(l
     assert ((low <= median) & (median <= high)).all()
 
 
-def test_churn_is_compared_on_the_rows_that_both_have(learned):
-    _, _, hazard, churn = learned
+def test_churn_is_compared_on_the_rows_that_both_have_and_the_better_one_answers(learned):
+    """By hand: both ways' rows joined by person and cutoff, on the calibration part and on the test part."""
+    shop, specs, hazard, churn = learned
+    direct = learn(shop, specs[1])
+
+    def joined(part):
+        mine, theirs = getattr(hazard, part), getattr(direct, part)
+        keyed = dict(zip(zip(mine.users.tolist(), mine.cutoff.tolist(), strict=True), mine.full, strict=True))
+        keys = list(zip(theirs.users.tolist(), theirs.cutoff.tolist(), strict=True))
+        rows = [row for row, key in enumerate(keys) if key in keyed]
+        ours = within(np.array([keyed[keys[row]] for row in rows]), hazard.model.recipe.edges, 30)
+        churned = theirs.outcome[rows]
+        read = np.column_stack([ours, 1 - ours])
+        return rows, losses(churned, read) - losses(churned, theirs.full[rows]), read
+
+    rows, gap, read = joined("test")
     told = [note for note in hazard.notes if "by churn_30d" in note]
     assert len(told) == 1
-    mine = {
-        key: p
-        for *key, p in zip(hazard.test.users.tolist(), hazard.test.cutoff.tolist(), hazard.test.full, strict=True)
-        for key in [tuple(key)]
-    }
-    rows = [
-        (mine[key], full, outcome)
-        for *key, full, outcome in zip(
-            churn.test.users.tolist(), churn.test.cutoff.tolist(), churn.test.full, churn.test.outcome, strict=True
-        )
-        for key in [tuple(key)]
-        if key in mine
-    ]
     assert f"the same {len(rows):,} rows" in told[0]
-    bought = np.array([outcome == 0 for *_, outcome in rows], np.int64)
-    ours = within(np.array([p for p, *_ in rows]), hazard.model.recipe.edges, 30)
-    gap = losses(bought, np.column_stack([1 - ours, ours])) - losses(bought, np.array([f[::-1] for _, f, _ in rows]))
     assert hazard.further["minus_churn_30d"]["value"] == pytest.approx(gap.mean())
+
+    _, held_out, _ = joined("held_out")
+    assert len(held_out) > 200
+    assert churn.further["held_out_hazard_minus_direct"]["value"] == pytest.approx(held_out.mean())
+    assert any("calibration rows" in note for note in churn.notes)
+    forced = taken(direct, hazard, *common(hazard.test, direct.test), 0)
+    assert isinstance(forced.model, ReadOut)
+    np.testing.assert_allclose(forced.test.full, read, atol=1e-12)
+    assert forced.metrics["log_loss"]["value"] == pytest.approx(
+        direct.metrics["log_loss"]["value"] + gap.mean(), abs=0.05
+    )
+    assert forced.to_json()["read_from"] == "next_purchase/no_buy_30d"
+    assert isinstance(churn.model, ReadOut) == (held_out.mean() < 0)
 
 
 def test_parts_follow_each_other_and_use_nothing_of_the_next(learned):
