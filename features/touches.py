@@ -11,7 +11,7 @@ golden rows and a request as any other text does, so that nothing else need know
 """
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import orjson
@@ -67,6 +67,10 @@ def _count(  # type: ignore[no-untyped-def]
         bounds[r + 1] = filled
 
 
+BLOCK: Final = 1024
+"""Rows whose answers are written at a time, which bounds memory."""
+
+
 def answer(
     program: "Program", asked: Touches, histories: Histories, person: np.ndarray, cutoff: np.ndarray
 ) -> pa.Array:
@@ -79,6 +83,14 @@ def answer(
         person: (r,) int64 places in `histories`.
         cutoff: (r,) int64 microseconds UTC.
     """
+    blocks = [slice(first, first + BLOCK) for first in range(0, max(1, len(person)), BLOCK)]
+    return pa.concat_arrays([_answer(program, asked, histories, person[rows], cutoff[rows]) for rows in blocks])
+
+
+def _answer(
+    program: "Program", asked: Touches, histories: Histories, person: np.ndarray, cutoff: np.ndarray
+) -> pa.Array:
+    """The same of a block."""
     own = brought_texts(histories.coded, asked.field)
     n_kinds = 1 + max(len(program.kinds), int(histories.kind.max(initial=0)))
     group_of = np.full(n_kinds, -1, np.int64)

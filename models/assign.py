@@ -10,7 +10,7 @@ from features.matrix import Matrix
 from .baserate import BaseRateModel
 from .columns import Coded, PersonColumns
 from .model import Model
-from .tag import Reading, Tag, Value
+from .tag import STANDS_OUT, Reading, Tag, Value
 from .tagframe import Block, TagFrame
 from .tags import Plan, TagSet
 from .timing import total
@@ -139,6 +139,10 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         probability = p[np.arange(len(p)), code]
         values: list[str] = list(prediction.classes)
         readout = prediction.classes[int(np.argmax(prediction.base_rates))]
+    elif reading.read == "stands_out":
+        code, probability = standing_out(p, prediction.base_rates)
+        values = [*prediction.classes[:-1], tag.values[0].name]
+        readout = prediction.classes[int(np.argmax(prediction.base_rates))]
     else:
         readout = reading.label or ""
         places = prediction.places(readout)
@@ -160,6 +164,19 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         scores={} if prediction.scores is None else prediction.scores(p),
         note=None if prediction.note is None else prediction.note(readout),
     )
+
+
+def standing_out(p: np.ndarray, base_rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most probable class of those that stand out from the shop, the last class left aside.
+
+    Returns:
+        (r,) its place, c - 1 where none does; (r,) its probability, there that of the most probable one.
+    """
+    named = p[:, :-1]
+    out: np.ndarray = np.asarray(named >= STANDS_OUT * base_rates[:-1])
+    some: np.ndarray = np.asarray(out.any(axis=1))
+    best = np.argmax(np.where(out | ~some[:, None], named, -1.0), axis=1)
+    return np.where(some, best, named.shape[1]), named[np.arange(len(p)), best]
 
 
 def bounds(values: tuple[Value, ...], reading: Reading, base_rate: float) -> np.ndarray:

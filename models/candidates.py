@@ -8,7 +8,7 @@ with n_uc the person's purchases in c within RETENTION; a Markov table says wher
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -92,8 +92,18 @@ class Own:
         return found
 
 
+BLOCK: Final = 1024
+"""Answers that are read at a time, which bounds memory."""
+
+
 def own(texts: pa.Array, asked: Touches, candidates: tuple[str, ...]) -> Own:
     """The answers about the past, category by category, summed to the candidates; the last is for all others."""
+    blocks = [_own(texts[n : n + BLOCK], asked, candidates) for n in range(0, max(1, len(texts)), BLOCK)]
+    return Own(*(np.concatenate([getattr(block, field.name) for block in blocks]) for field in fields(Own)))
+
+
+def _own(texts: pa.Array, asked: Touches, candidates: tuple[str, ...]) -> Own:
+    """The same of a block."""
     bounds, values, counts, days = touches.read(texts, asked)
     place = {text: k for k, text in enumerate(candidates)}
     rows, c = len(bounds) - 1, len(candidates) + 1

@@ -17,6 +17,8 @@ from features.catalogue import Catalogue, Entry
 from features.matrix import Matrix
 from features.words import Language
 
+from . import interestwords
+from .interestmodel import InterestModel
 from .model import Model
 from .phrases import family, outcome, phrase, written
 
@@ -62,9 +64,12 @@ def explain(
         for group, members in enumerate(groups):
             for column in members:  # one by one, so that a row's sum does not depend on the other rows
                 total[:, group] += each[:, column]
+        own = (
+            interestwords.reasons(model, matrix, rows[places], label, MOST) if isinstance(model, InterestModel) else []
+        )
         strongest = np.argsort(-np.abs(total), axis=1, kind="stable")[:, :MOST]
         for row, place in enumerate(places.tolist()):
-            told = []
+            told = own[row] if own else []
             for group in strongest[row].tolist():
                 loudest = max(groups[group], key=lambda column: abs(each[row, column]))
                 if total[row, group] != 0:

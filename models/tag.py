@@ -22,6 +22,9 @@ KINDS: Final = ("static", "rule", "statistical", "predicted")
 STATUSES: Final = ("draft", "live", "deprecated", "retired")
 """A life in order; live and deprecated tags are assigned."""
 
+STANDS_OUT: Final = 1.5
+"""Times the shop's share from which a class of a person's own stands out."""
+
 OTHERWISE: Final = "otherwise"
 """The rule of a last value that takes everybody left."""
 
@@ -63,13 +66,15 @@ class Reading:
     Attributes:
         targets: Names or patterns, in order of preference; the first that the bundle has is read.
         read: `most_probable`: the value is the class with the largest probability, the earlier one where they tie.
-            `bands`: the value is the band in which P(`label`) lies.
+            `bands`: the value is the band in which P(`label`) lies. `stands_out`: of classes that are the shop's own, the last
+            of which is all the rest, the most probable one among those at least `STANDS_OUT` times as probable as in the shop;
+            the tag's own single value where none is.
         label: The class, or read-out such as `buy_7d`, whose probability is banded.
         unit: What the bands' bounds count in: `probability`, or `base_rate`, multiples of the class's share in training.
     """
 
     targets: tuple[str, ...]
-    read: Literal["most_probable", "bands"]
+    read: Literal["most_probable", "bands", "stands_out"]
     label: str | None = None
     unit: Literal["probability", "base_rate"] = "probability"
 

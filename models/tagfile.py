@@ -97,8 +97,11 @@ def _consistent(table: Table, tag: Tag) -> None:
             "or a `feature`; a static one a `feature`.",
         )
     known = {value.name for value in tag.values}
+    if tag.reading is not None and tag.reading.read == "stands_out" and len(known) != 1:
+        raise table.fail("values", "must be one, for those of whom no class stands out; the others are the shop's own.")
     for place, example in enumerate(tag.examples):
-        if tag.feature is None and example.value is not None and example.value not in known:
+        open_ended = tag.feature is not None or (tag.reading is not None and tag.reading.read == "stands_out")
+        if not open_ended and example.value is not None and example.value not in known:
             raise table.fail("values", f"examples[{place}] wants {example.value!r}, which is not among them.")
 
 
@@ -136,7 +139,7 @@ def _values(table: Table, reading: Reading | None, feature: str | None) -> tuple
 
 
 def _reading(table: Table) -> Reading:
-    read = table.choice("read", ("most_probable", "bands"))
+    read = table.choice("read", ("most_probable", "bands", "stands_out"))
     banded = read == "bands"
     reading = Reading(
         targets=table.texts("targets"),

@@ -58,6 +58,8 @@ def drivers(
     for name in names or targets:
         tag, model = tags.tags[name], bundle.models[targets[name]]
         assert tag.reading is not None
+        if tag.reading.read == "stands_out":  # its values compete person by person: nothing drives a whole group
+            continue
         said = prediction(model, model.predict(people), bundle.version)
         block = predicted(tag, tag.reading, said, np.ones(len(people), bool))
         readouts = list(model.target.readouts)

@@ -35,6 +35,9 @@ def changeable(bundle: Bundle, targets: Mapping[str, str], matrix: Matrix, frame
 def labels(bundle: Bundle, targets: Mapping[str, str], block: Block) -> np.ndarray:
     """(r,) place, in the model's read-outs, of what is explained: the class that a row has, or the one whose bands it reads."""
     reading = block.tag.reading
+    if reading is not None and reading.read == "stands_out" and block.probabilities is not None:
+        best: np.ndarray = np.argmax(block.probabilities[:, :-1], axis=1)  # of whom nothing stands out
+        return np.where(block.code < block.probabilities.shape[1] - 1, block.code, best)
     if reading is None or reading.label is None:
         return block.code
     return np.full(len(block), list(bundle.models[targets[block.tag.name]].target.readouts).index(reading.label))
@@ -57,7 +60,7 @@ def _explained(bundle: Bundle, targets: Mapping[str, str], matrix: Matrix, block
 
 def _changeable(bundle: Bundle, targets: Mapping[str, str], matrix: Matrix, block: Block) -> Block:
     reading = block.tag.reading
-    if reading is None or block.base is None:
+    if reading is None or block.base is None or reading.read == "stands_out":
         return block
     model, tag, pulled = bundle.models[targets[block.tag.name]], block.tag, levers(bundle.catalogue)
 

@@ -65,6 +65,16 @@ class Rows:
         return Rows(texts, [self.next[n] for n in rows.tolist()], self.hi[rows], self.users[rows], self.cutoff[rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """(r,) rows of one bucket after which something is bought: place of the person, cutoff, lot, and what is bought, in order."""
+
+    person: np.ndarray
+    cutoff: np.ndarray
+    lot: np.ndarray
+    next: list[list[str]]
+
+
 def learn(shop: Shop, spec: Spec) -> Learned:
     """Train and measure one next-category target.
 
@@ -156,7 +166,7 @@ def recipe_of(target: Target) -> Interest:
 def gather(
     log: EventLog, facts: Facts, target: Target, made: Split, max_rows: int
 ) -> tuple[dict[str, Rows], list[str]]:
-    """Every part's rows, of which those with the smallest lots are kept, and notes on what was not."""
+    """Every part's rows, of which those with the smallest lots are kept, and notes on what was not; the log is read twice."""
 
     def program(features: dict[str, object]) -> Program:
         return compile_program(
@@ -168,37 +178,38 @@ def gather(
 
     past, ahead = program(dict(target.backward)), program(dict(target.questions))
     cutoffs = all_cutoffs(made)
-    found: dict[str, list[Rows]] = {name: [] for name in PARTS}
-    column, (question,) = touched(target.cohort_column), target.questions
-    for bucket in track(f"Reading {target.name}", log.buckets()):
-        histories = views.strict(log.read(bucket, past.fields | ahead.fields, past.texts | ahead.texts))
-        hi, lo = hash128(histories.users)
+    (question,) = target.questions
+    buckets = list(log.buckets())
+    found: list[Found] = []
+    for bucket in track(f"Looking ahead for {target.name}", buckets):
+        histories = views.strict(log.read(bucket, ahead.fields, ahead.texts))
         person, cutoff = matrix.grid(len(histories), cutoffs)
         kept = views.own(histories, person, cutoff)
         person, cutoff = person[kept], cutoff[kept]
         to_come = coming(matrix.evaluate(ahead, histories, person, cutoff).texts[question])
         rows = np.flatnonzero([bool(row) for row in to_come])
-        known = matrix.evaluate(past, histories, person[rows], cutoff[rows])
-        inside = np.flatnonzero(target.eligible(known))
-        rows = rows[inside]
-        whole = Rows(
-            known.texts[column].take(pa.array(inside)),
-            [to_come[n] for n in rows.tolist()],
-            hi[person[rows]],
-            lo[person[rows]],
-            cutoff[rows],
-        )
+        lot = lots(hash128(histories.users)[1][person[rows]], cutoff[rows])
+        found.append(Found(person[rows], cutoff[rows], lot, [to_come[n] for n in rows.tolist()]))
+    most, notes = {}, []
+    for name in PARTS:
+        lot = np.sort(np.concatenate([one.lot[np.isin(one.cutoff, getattr(made, name))] for one in found]))
+        most[name] = lot[max_rows] if len(lot) > max_rows else 1.0
+        if len(lot) > max_rows:
+            notes.append(f"The {name} part has {len(lot):,} rows; a sample of {max_rows / len(lot):.1%} is used.")
+    blocks: dict[str, list[Rows]] = {name: [] for name in PARTS}
+    for bucket, one in track(f"Reading {target.name}", list(zip(buckets, found, strict=True))):
+        histories = views.strict(log.read(bucket, past.fields, past.texts))
+        hi, lo = hash128(histories.users)
         for name in PARTS:
-            found[name].append(whole.take(np.flatnonzero(np.isin(whole.cutoff, getattr(made, name)))))
-    parts, notes = {}, []
-    for name, blocks in found.items():
-        whole = joined(blocks)
-        parts[name] = whole
-        if len(whole) > max_rows:
-            lot = lots(whole.users, whole.cutoff)
-            parts[name] = whole.take(np.sort(np.argsort(lot, kind="stable")[:max_rows]))
-            notes.append(f"The {name} part has {len(whole):,} rows; a sample of {max_rows / len(whole):.1%} is used.")
-    return parts, notes
+            rows = np.flatnonzero(np.isin(one.cutoff, getattr(made, name)) & (one.lot < most[name]))
+            known = matrix.evaluate(past, histories, one.person[rows], one.cutoff[rows])
+            inside = np.flatnonzero(target.eligible(known))
+            rows = rows[inside]
+            texts = known.texts[touched(target.cohort_column)].take(pa.array(inside))
+            coming_to = [one.next[n] for n in rows.tolist()]
+            who = one.person[rows]
+            blocks[name].append(Rows(texts, coming_to, hi[who], lo[who], one.cutoff[rows]))
+    return {name: joined(some) for name, some in blocks.items()}, notes
 
 
 def joined(blocks: list[Rows]) -> Rows:
