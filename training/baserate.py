@@ -40,8 +40,11 @@ def learn(shop: Shop, spec: Spec, why: TooLittleDataError) -> Learned:
         why: What was said when training it was tried.
 
     Raises:
-        TooLittleDataError: The log has no event of the kinds that the target is told by, or too few to know its cohort.
+        TooLittleDataError: The log has no event of the kinds that the target is told by, too few to know its cohort, or too few
+            to know the categories between which the next one lies.
     """
+    if spec.target.kind == "interest":  # whose classes are found in training
+        raise why
     clock = Clock()
     target, notes = spec.target_for(shop.config, shop.kinds)
     if isinstance(target.recipe, Hazard):

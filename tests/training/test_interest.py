@@ -10,7 +10,7 @@ from models.interest import Interest
 from models.interestmodel import InterestModel
 from models.spec import HERE, load, load_specs
 from models.targets import Target
-from training import ranking
+from training import baserate, ranking
 from training.conditional import grow
 from training.interest import Rows, with_candidates
 from training.record import draw
@@ -105,6 +105,12 @@ def test_trees_learn_a_choice_among_rows():
     )  # fmt: skip
     assert fitted.gain[0] > 20 * fitted.gain[1]
     assert fitted.curve.min() < 0.75 * np.log(4)
+
+
+def test_without_categories_there_is_no_base_rate_to_fall_back_on(small):
+    spec = load(HERE / "more" / "category_interest.toml")
+    with pytest.raises(TooLittleDataError, match="no categories"):
+        baserate.learn(shop_of(small.workspace, seed=0, until=None), spec, TooLittleDataError("no categories"))
 
 
 def test_the_spec_in_more_is_named_as_its_file():
