@@ -73,7 +73,7 @@ def ablate(shop, spec, families=True):
 
     add("calibration", plain)
     for n in [n for n in CUTOFFS if n < len(made.train)]:
-        add(f"{len(made.train)} training cutoffs: {n}", foretold(spec, made, data, every, test, n)[1])
+        add(f"all but {n} of {len(made.train)} training cutoffs", foretold(spec, made, data, every, test, n)[1])
     for family in sorted(set(kinds)) if families else ():
         columns = [i for i in every if kinds[i] != family]
         if columns:

@@ -70,7 +70,7 @@ def test_ablations_and_late_arrivals_are_paired(bench, small, shop, churn, tmp_p
     ablations = bench("bench_ablations")
     found = ablations.ablate(shop, churn, families=False)
     assert "calibration" in found["without"]
-    assert any("cutoffs: 1" in name for name in found["without"])
+    assert any("but 1 of" in name for name in found["without"])
     events = bench("bench_shops").delayed(small.truth.parent, tmp_path / "late")
     import pyarrow.parquet as pq
 
