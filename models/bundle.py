@@ -4,6 +4,7 @@
         manifest.json        format, facts of the shop, digests of the others; its own digest is kept outside
         catalogue.json       every feature
         models.json          target, classes or buckets, features, calibration, base rates, by target
+        reliability.json     intervals and failing slices, by target
         vocabularies.json    categorical feature's codes, by target
         <target>.booster.txt  where it has trees
         specs/<target>.toml
@@ -15,7 +16,7 @@ answer the golden rows.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from . import manifest
 from .golden import Golden
 from .model import Model, from_json
 from .pointer import Pointer, point, pointer
+from .reliability import Reliability
 from .targets import Target
 from .verification import WAY_OUT, sources_of, verify
 
@@ -65,6 +67,7 @@ class Bundle:
         program: Compiled once: all features, and the cohorts' columns.
         golden: Rows whose answers are known.
         about: The manifest.
+        reliability: Of the targets of which it is known.
     """
 
     version: str
@@ -75,6 +78,7 @@ class Bundle:
     program: Program
     golden: Golden
     about: dict[str, Any]
+    reliability: dict[str, Reliability] = field(default_factory=dict)
 
     def answers(self, histories: Histories, now: int) -> Matrix:
         """One row a person, in the order of `histories`, at `now` (microseconds UTC): all features and cohorts."""
@@ -111,6 +115,7 @@ def write(
     created: int,
     metrics: Mapping[str, Any] | None = None,
     lineage: Mapping[str, Any] | None = None,
+    reliability: Mapping[str, Reliability] | None = None,
 ) -> str:
     """Write a bundle, atomically.
 
@@ -123,6 +128,7 @@ def write(
         created: Microseconds UTC.
         metrics: Summary by target, for people.
         lineage: Where it comes from: version of the log, run, code.
+        reliability: By target, where known.
 
     Returns:
         The manifest's digest, to be kept outside the folder.
@@ -135,6 +141,9 @@ def write(
         "vocabularies.json": _json({name: model.vocabularies for name, model in models.items()}),
         "golden.npz": golden_rows.to_bytes(rows),
     }
+    kept = reliability or {}
+    if kept:
+        files["reliability.json"] = _json({name: one.to_json() for name, one in kept.items()})
     files |= {
         f"{name}.booster.txt": model.booster_text.encode() for name, model in models.items() if model.booster_text
     }
@@ -155,6 +164,7 @@ def write(
                 "n_features": len(model.names),
                 "calibration": model.method,
                 "metrics": (metrics or {}).get(name, {}),
+                "slices_failed": list(kept[name].failed) if name in kept else [],
             }
             for name, model in models.items()
         },
@@ -186,12 +196,14 @@ def load(folder: Path, digest: str) -> Bundle:
         targets = {name: model.target for name, model in models.items()}
         program = program_of(facts, catalogue, targets, sources_of(folder))
         rows = golden_rows.from_bytes(files["golden.npz"])
+        said = json.loads(files.get("reliability.json", b"{}"))
+        reliability = {name: Reliability.from_json(data) for name, data in said.items()}
     except FunctionError as error:
         raise FunctionError(f"Bundle {folder.name} cannot be used: {error.message}") from error
     except Exception as error:
         what = error.message if isinstance(error, IntentlyError) else repr(error)
         raise DamagedError(f"Bundle {folder.name} cannot be used: {what}") from error
-    return Bundle(about["version"], digest, facts, catalogue, models, program, rows, about)
+    return Bundle(about["version"], digest, facts, catalogue, models, program, rows, about, reliability)
 
 
 def champion(workspace: Workspace) -> Bundle:

@@ -45,6 +45,10 @@ class Block:
         accounts: (r) what every family adds to the score, where asked; None at the base rate.
         what_if: (r) lists of what would change the value, where asked; None at the base rate.
         scores: Further figures of a predicted tag by name, (r,) float64 each, NaN for null; a hazard's horizons and days.
+        low: (r,) float64 lower bounds of `probability`, where known; likewise:
+        high: the upper ones.
+        slices_failed: (r) names of the slices of the person in which the model's probabilities are surely off; None where
+            there is no such slice.
         note: Why the base rate stands in, by language, where it does so for everybody.
     """
 
@@ -63,6 +67,9 @@ class Block:
     what_if: list[list[dict[str, Any]] | None] | None = None
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
     note: Mapping[str, str] | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    slices_failed: list[list[str]] | None = None
 
     def __len__(self) -> int:
         return len(self.person)

@@ -52,6 +52,10 @@ def answer(scored: Scored, version: str, clock: str) -> dict[str, Any]:
                 one["value_title"] = titles[value]
             if at_base:
                 one["note"] = BASE_RATE if block.note is None else dict(block.note)
+            if block.low is not None and block.high is not None:
+                one["interval"] = [block.low[row].item(), block.high[row].item()]
+            if block.slices_failed is not None and block.slices_failed[row]:
+                one["slices_failed"] = block.slices_failed[row]
             if block.scores:
                 one["readouts"] = readouts(
                     {name: column[row : row + 1].tolist()[0] for name, column in block.scores.items()}, scored.now

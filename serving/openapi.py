@@ -21,6 +21,7 @@ TAG: Final = {
     "title": {"zh": "流失风险", "en": "Churn risk"},
     "value": "high",
     "probability": 0.71,
+    "interval": [0.63, 0.78],
     "probabilities": {"active": 0.29, "churned": 0.71},
     "source": "model:3/churn_30d",
     "computed_at": "2025-06-15T00:00:00Z",
@@ -188,6 +189,18 @@ _ANSWERS: Final[dict[str, Any]] = {
         },
         {
             "value_title": _WORDS,
+            "interval": {
+                "type": "array",
+                "description": "Of a predicted tag: bounds of `probability`, level 90 %; wider where few such people were seen.",
+                "items": {"type": "number", "minimum": 0, "maximum": 1},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "slices_failed": {
+                "type": "array",
+                "description": "Slices of the user in which the model's probabilities are surely off by more than 0.03.",
+                "items": _TEXT,
+            },
             "note": _WORDS,
             "readouts": {
                 "type": "object",

@@ -14,6 +14,7 @@ from features.histories import Histories
 from features.matrix import Matrix
 from models.assign import assign, prediction
 from models.bundle import Bundle
+from models.reliability import relied
 from models.tag import Reading
 from models.tagframe import TagFrame
 from models.tags import TagSet
@@ -91,6 +92,7 @@ def score(
         if target in probabilities
     }
     frame = assign(paired, matrix, predictions, known, now, bundle.facts.timezone, only)
+    frame = relied(frame, targets, bundle.models, bundle.reliability, matrix)
     if explain:
         frame = explained(bundle, targets, matrix, frame)
     if what_if:
