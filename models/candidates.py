@@ -77,6 +77,10 @@ class Own:
     first: np.ndarray
     touched: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Own":
+        """The rows where a mask is true."""
+        return Own(self.counts[rows], self.last[rows], self.first[rows], self.touched[rows])
+
     @property
     def bought(self) -> np.ndarray:
         """(r, c) purchases within RETENTION."""

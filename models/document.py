@@ -163,12 +163,22 @@ def read(path: Path) -> tuple[Table, str]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return Table(tomllib.loads(text), str(path)), text
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NotFoundError(f"There is no definition file {path}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not a text in UTF-8. Save it as UTF-8.") from None
+    return root(text, str(path)), text
+
+
+def root(text: str, source: str) -> Table:
+    """The root table of a text; `source` is its file, for messages.
+
+    Raises:
+        SpecError: It is not TOML.
+    """
+    try:
+        return Table(tomllib.loads(text), source)
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path} is not TOML: {error}.") from None
+        raise SpecError(f"{source} is not TOML: {error}.") from None

@@ -20,7 +20,7 @@ from .targetfile import target_of
 from .targets import Target
 
 HERE: Final = Path(__file__).parent
-TRIED: Final = ("none", "temperature", "platt", "beta", "isotonic")
+TRIED: Final = ("none", "temperature", "platt", "beta", "isotonic", "venn_abers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,22 @@ class SplitSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """What a training row weighs; false where all weigh one.
+
+    Attributes:
+        half_life: Microseconds after which a row counts half; None for rows of any age alike.
+        per_user: Do each person's rows sum to one?
+    """
+
+    half_life: int | None = None
+    per_user: bool = False
+
+    def __bool__(self) -> bool:
+        return self.half_life is not None or self.per_user
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """How one target is trained.
 
@@ -58,6 +74,7 @@ class Spec:
         target: What is to be foreseen; `target_for` fits it to a shop.
         features: Patterns over catalogue names, `!` in front excludes.
         split: Cutoffs and their parts.
+        weights: Of training rows.
         params: LightGBM's parameters by LightGBM's names, without those that are ours (objective, seeds, threads).
         rounds: Most boosting rounds.
         patience: Rounds without a gain on the `stop` part after which boosting ends.
@@ -71,6 +88,7 @@ class Spec:
     target: Target
     features: tuple[str, ...]
     split: SplitSpec
+    weights: Weights
     params: dict[str, Any]
     rounds: int
     patience: int
@@ -127,7 +145,15 @@ def load(path: Path) -> Spec:
         NotFoundError: No such file.
         SpecError: It breaks a rule; the message names file, key, value, rule and way out.
     """
-    root, text = read(path)
+    return read_spec(*read(path))
+
+
+def read_spec(root: Table, text: str) -> Spec:
+    """The spec of a file's root table and text.
+
+    Raises:
+        SpecError: It breaks a rule, as `load` says.
+    """
     target = target_of(root)
     title = root.table("title")
     titles = {language: title.take(language, str) for language in ("zh", "en")}
@@ -141,13 +167,14 @@ def load(path: Path) -> Spec:
         target=target,
         features=root.texts("features", ("*",)),
         split=_split(root.table("split", required=False), target),
+        weights=_weights(root.table("weights", required=False)),
         params=params,
         rounds=rounds,
         patience=patience,
         calibration=methods,
         base_rate=_base_rate(root, target),
         title=titles,
-        path=str(path),
+        path=root.source,
         text=text,
     )
     root.done()
@@ -174,6 +201,17 @@ def _split(table: Table, target: Target) -> SplitSpec:
         raise table.fail("gap", "must be at least the horizon, or labels of one part look into the next. Leave it out.")
     table.done()
     return split
+
+
+def _weights(table: Table) -> Weights:
+    half_life = table.span("half_life") if "half_life" in table.keys else None
+    if half_life is not None and half_life < DAY:
+        raise table.fail(
+            "half_life", "must be at least 1d, or hardly a row counts. Leave it out for rows of any age alike."
+        )
+    weights = Weights(half_life, table.take("per_user", bool, False))
+    table.done()
+    return weights
 
 
 def _base_rate(root: Table, target: Target) -> tuple[float, float] | None:

@@ -63,7 +63,7 @@ def demo(workspace: Workspace, data: str) -> dict[str, Any]:
     steps["ingest"] = run(console, workspace, "ingest", str(source), "--format", layout_of(data), *zone).result
     truth = ["--truth", str(source / "truth.parquet")] if data == "simulated" else []
     specs = [word for path in specs_for(data) for word in ("--spec", str(path))]
-    steps["train"] = run(console, workspace, "train", *specs, *truth).result
+    steps["train"] = run(console, workspace, "train", "--origins", "1", *specs, *truth).result
     steps["promote"] = run(console, workspace, "promote", steps["train"]["version"]).result
     log = EventLog(workspace)
     as_of = to_iso(log.last_ts + 1)

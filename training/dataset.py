@@ -10,7 +10,7 @@ cutoff have one row, and its label is what that person did by what is known of i
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -66,13 +66,24 @@ class Dataset:
         names: (k,) features, those that are the same in every training row left out.
         vocabularies: Categorical feature to its codes by text, from the training rows.
         parts: By name: `train`, `calibrate`, `test`.
+        eligible: Rows that each part would have unsampled.
         notes: On what was sampled or left out.
     """
 
     names: tuple[str, ...]
     vocabularies: dict[str, dict[str, int]]
     parts: dict[str, Part]
+    eligible: dict[str, int]
     notes: tuple[str, ...]
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Number of features, and of each part: rows, rows before sampling, and MiB of its matrix."""
+        parts = {
+            name: {"rows": len(part.labels), "of": self.eligible[name], "mib": round(part.values.nbytes / 2**20, 1)}
+            for name, part in self.parts.items()
+        }
+        return {"features": len(self.names), **parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +230,7 @@ def build(log: EventLog, facts: Facts, selected: Catalogue, target: Target, spli
         names=names,
         vocabularies={name: words[name] for name in reader.texts if name in names},
         parts={name: coded(part, reader.numbers, names, words) for name, part in gathered.items()},
+        eligible=rows,
         notes=tuple(notes),
     )
 

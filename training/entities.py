@@ -4,7 +4,7 @@ The rows that another learner can be tried on: they have the same questions, coh
 same programs, whatever order they come in, and under the same consent: with targets, the stricter of the cutoff's and today's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,16 +26,15 @@ from features.program import Program, compile_program
 from features.progress import track
 from features.workspace import Workspace
 from features.written import check_folder, in_order
-from models.spec import default_specs
+from models.spec import Weights, default_specs
 from models.targets import Target
 
 from .cadence import settled
 from .split import end_of_log
+from .weights import weigh
 
 ALL: Final = "*"
 """Every target that the log can show."""
-WEIGHT: Final = 1.0
-"""Training weighs all rows alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,9 @@ class Asked:
         names: The features' columns.
         back: The features, and the targets' cohorts.
         ahead: The targets' questions; None without targets.
+        cohorts: What tells who is in the targets' cohorts; None where no weight depends on it.
         targets: As the log can show them.
+        weights: Of their rows, by target.
         end: Until here the log is whole, microseconds UTC; a label window that ends later is not over.
         schema: Of the file.
     """
@@ -54,12 +55,16 @@ class Asked:
     names: tuple[str, ...]
     back: Program
     ahead: Program | None
+    cohorts: Program | None
     targets: tuple[Target, ...]
+    weights: Mapping[str, Weights]
     end: int
     schema: pa.Schema
 
     @classmethod
-    def of(cls, log: EventLog, selected: Catalogue, targets: Sequence[Target]) -> "Asked":
+    def of(
+        cls, log: EventLog, selected: Catalogue, targets: Sequence[Target], weights: Mapping[str, Weights]
+    ) -> "Asked":
         """Compile for a workspace."""
         facts = log.workspace.facts
         shop: dict[str, Any] = {
@@ -75,7 +80,9 @@ class Asked:
             names=selected.names,
             back=compile_program(selected.features | cohorts, **shop),
             ahead=compile_program(questions, **shop) if questions else None,
+            cohorts=compile_program(cohorts, **shop) if any(weights.values()) else None,
             targets=tuple(targets),
+            weights=weights,
             end=end_of_log(log.last_ts),
             schema=pa.schema([*schema_of(compile_program(selected.features, **shop)), *fields]),
         )
@@ -85,7 +92,28 @@ class Asked:
         """Number and coded fields that histories must bring."""
         return self.back.fields | (self.ahead.fields if self.ahead else frozenset())
 
-    def rows(self, histories: Histories, person: np.ndarray, cutoff: np.ndarray) -> dict[str, Any]:
+    def weigh(self, histories: Histories, person: np.ndarray, cutoff: np.ndarray) -> dict[str, np.ndarray]:
+        """(r,) float64 a target: what training would weigh each row by, of all rows that these persons have, in any order.
+
+        One without `[weights]` in the target's spec; else 0 for a row that training would not use.
+        """
+        found = {target.name: np.ones(len(cutoff)) for target in self.targets}
+        if self.cohorts is None:
+            return found
+        order = np.lexsort((cutoff, person))
+        known = evaluate(self.cohorts, histories, person[order], cutoff[order]).take(np.argsort(order))
+        own = views.own(histories, person, cutoff)
+        for target in self.targets:
+            if self.weights[target.name]:
+                used = target.eligible(known) & own & (cutoff + target.horizon <= self.end)
+                weight = weigh(self.weights[target.name], cutoff[used], person[used], self.end)
+                found[target.name] = np.zeros(len(cutoff))
+                found[target.name][used] = weight
+        return found
+
+    def rows(
+        self, histories: Histories, person: np.ndarray, cutoff: np.ndarray, weights: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
         """The columns behind `user_id` and `cutoff`, of rows in any order."""
         order = np.lexsort((cutoff, person))  # one person's rows side by side are read together
         place = np.argsort(order)
@@ -99,7 +127,7 @@ class Asked:
                 over = cutoff + target.horizon <= self.end
                 label = pa.array(target.labels(came, known), mask=~over)
                 cohort = target.eligible(known) & views.own(histories, person, cutoff)
-                cells = (pa.array(target.classes).take(label), cohort, np.full(len(cutoff), WEIGHT))
+                cells = (pa.array(target.classes).take(label), cohort, weights[target.name])
                 columns |= {field.name: cell for field, cell in zip(_fields(target), cells, strict=True)}
         return columns
 
@@ -125,7 +153,7 @@ def compute_entities(
         out: The file, replaced whole or not at all; CSV where its name ends so, else Parquet: `user_id`, `cutoff`
             (timestamp[us, UTC]), a column a feature (float64 or strings), then of each target T `label_T` (the class; null where
             the horizon is not over at the log's end, and given whether or not the row is in the cohort), `cohort_T` (bool: would
-            training use the row?) and `weight_T` (float64).
+            training use the row?) and `weight_T` (float64, see `Asked.weigh`).
 
     Returns:
         Numbers of rows, users, users that nothing is known of, and features; of each target the numbers of rows with a label, of
@@ -144,8 +172,8 @@ def compute_entities(
     log = EventLog(workspace)
     if not log.exists:
         raise NotReadyError(f"The log of {workspace.home} has no events yet; `intently ingest` some first.")
-    chosen, notes = targets_of(workspace, log, targets)
-    asked = Asked.of(log, selected, chosen)
+    chosen, weights, notes = targets_of(workspace, log, targets)
+    asked = Asked.of(log, selected, chosen, weights)
     entities = read_entities(source, facts.timezone)
     if entities.unread:
         notes.append(f"Columns of {source.name} that were not read: {', '.join(entities.unread)}.")
@@ -153,9 +181,11 @@ def compute_entities(
     size = max(1, CELLS // len(asked.schema))
     with in_order(out, asked.schema, len(entities), size) as put:
         for rows, histories, person in people(log, asked, entities):
+            weighed = asked.weigh(histories, person, entities.cutoff[rows])
             for first in range(0, len(rows), size):
                 piece = slice(first, first + size)
-                columns = asked.rows(histories, person[piece], entities.cutoff[rows[piece]])
+                weight = {name: column[piece] for name, column in weighed.items()}
+                columns = asked.rows(histories, person[piece], entities.cutoff[rows[piece]], weight)
                 head = {
                     "user_id": entities.users.take(pa.array(rows[piece])),
                     "cutoff": pa.array(entities.cutoff[rows[piece]]).cast(pa.timestamp("us", "UTC")),
@@ -184,15 +214,17 @@ def people(log: EventLog, asked: Asked, entities: Entities) -> Iterator[tuple[np
         yield rows, views.strict(histories) if asked.targets else histories, ids.indices.to_numpy().astype(np.int64)
 
 
-def targets_of(workspace: Workspace, log: EventLog, names: list[str] | None) -> tuple[list[Target], list[str]]:
-    """The targets of these names as the log can show them, and notes on what was left out.
+def targets_of(
+    workspace: Workspace, log: EventLog, names: list[str] | None
+) -> tuple[list[Target], dict[str, Weights], list[str]]:
+    """The targets of these names as the log can show them, the weights of their rows, and notes on what was left out.
 
     Raises:
         SpecError: No spec has that name.
         TooLittleDataError: One that was named, or every one, cannot be seen in this log.
     """
     if names is None:
-        return [], []
+        return [], {}, []
     specs = {spec.name: spec for spec in default_specs(workspace)}
     for name in names:
         if name != ALL and name not in specs:
@@ -213,7 +245,8 @@ def targets_of(workspace: Workspace, log: EventLog, names: list[str] | None) -> 
         notes += left_out
     if not found:
         raise failed[0]
-    return found, [*notes, *(error.message for error in failed)]
+    weights = {target.name: specs[target.name].weights for target in found}
+    return found, weights, [*notes, *(error.message for error in failed)]
 
 
 class Counts:

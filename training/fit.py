@@ -22,6 +22,35 @@ OURS: Final[dict[str, Any]] = {
 """What no spec may set: equal rows give equal trees, at any load of the machine."""
 
 
+FEWEST: Final = 10
+"""Rows that a leaf has at least, however small the shop."""
+
+SHARE: Final = 20
+"""There must be so many times the rows of the spec's smallest leaf, or the leaves are made smaller."""
+
+LEAVES: Final = 4
+"""Of a small shop's trees."""
+
+
+def fitting(params: Mapping[str, Any], n_rows: int) -> dict[str, Any]:
+    """LightGBM's parameters for so many training rows.
+
+    Leaves of hundreds of rows, which many rows want, leave a shop of fifty buyers without a single split, and LightGBM's own
+    of 20 rows learn it by heart: small leaves, and few of them, gain most (docs/results.md, "Small shops").
+
+    Args:
+        params: Of the spec.
+        n_rows: Rows to train on.
+
+    Returns:
+        The same from `SHARE` times the spec's `min_data_in_leaf` rows on; below, smaller leaves and at most `LEAVES` of them.
+    """
+    least, n = params.get("min_data_in_leaf", FEWEST), max(FEWEST, n_rows // SHARE)
+    if n >= least:
+        return dict(params)
+    return {**params, "min_data_in_leaf": n, "num_leaves": min(LEAVES, params.get("num_leaves", LEAVES))}
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Model input.

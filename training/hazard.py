@@ -5,7 +5,7 @@ in `further`.
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from .split import followed as followed_split
 from .sufficiency import LEAST, LEAST_ROWS, count, way
 from .timing import LEAST as ENOUGH
 from .timing import Followed, figures, two
+from .weights import told, weighed
 
 JUDGED: Final = 30
 """Days of the headline's horizon, or the largest named one below."""
@@ -56,7 +57,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     given = periods(data.parts["train"].labels, seen["train"])
     table = life_table(given, len(edges))
     check(target, data, given)
-    fitted, note = grown(shop, spec, data, made, given, edges, table.log_odds)
+    fitted, note, matrix = grown(shop, spec, data, made, given, edges, table.log_odds)
     clock.lap("fit")
     held_out = periods(data.parts["calibrate"].labels, seen["calibrate"])
     z = log_odds(fitted, data.parts["calibrate"].values, table.log_odds)
@@ -113,6 +114,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
             *untested(recipe_of(target), seen["test"]),
         ),
         seconds={},
+        memory={**data.memory, "periods": matrix},
         further=figures(rows, recipe_of(target), judged, shop.seed),
         held_out=rated,
     )
@@ -149,9 +151,10 @@ def check(target: Target, data: Dataset, given: Periods) -> None:
 
 def grown(
     shop: Shop, spec: Spec, data: Dataset, made: Split, given: Periods, edges: tuple[int, ...], baseline: np.ndarray
-) -> tuple[Fitted, list[str]]:
-    """The trees, and what was thinned."""
+) -> tuple[Fitted, list[str], dict[str, Any]]:
+    """The trees, what was thinned and weighted, and the periods' own entry of `Dataset.memory`."""
     train = data.parts["train"]
+    weight = weighed(spec.weights, train, shop.end)
     lot = lots(train.users[given.row] + given.bucket, train.cutoff[given.row])
     used, share = thinned(given, lot)
     cutoff = train.cutoff[used.row]
@@ -166,7 +169,12 @@ def grown(
     values[:, :-1] = train.values[used.row]
     values[:, -1] = used.bucket
     fitted = fit(
-        Rows(values, used.event.astype(np.int64), used.weight, baseline[used.bucket]),
+        Rows(
+            values,
+            used.event.astype(np.int64),
+            used.weight if weight is None else used.weight * weight[used.row],
+            baseline[used.bucket],
+        ),
         grow,
         stop,
         (*data.names, PLACE),
@@ -181,7 +189,8 @@ def grown(
     note = (
         f"Of {len(given):,} periods to train on, {len(used):,} are used: all with the event, {share:.1%} of the others."
     )
-    return fitted, [note] if len(given) > MOST else []
+    notes = [*([note] if len(given) > MOST else []), *told(weight)]
+    return fitted, notes, {"rows": len(used), "of": len(given), "mib": round(values.nbytes / 2**20, 1)}
 
 
 def log_odds(fitted: Fitted, values: np.ndarray, baseline: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 Only rows after which something with a category is bought teach and test: the answer is which category, given that one comes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,19 +17,20 @@ from features.log import EventLog
 from features.program import Program, compile_program
 from features.progress import track
 from features.workspace import Facts
-from models.calibration import probabilities
+from models.calibration import Calibrator, probabilities
 from models.candidates import NAMES, Own, own, pairs
+from models.candidates import Shop as Tables
 from models.interest import Interest, coming, touched
 from models.interestmodel import InterestModel
 from models.spec import Spec
 from models.targets import Target
 
 from . import categories, ranking
-from .calibrate import choose
+from .calibrate import MIN_ROWS, Choice, chosen, fit, folds
 from .conditional import grow
 from .dataset import all_cutoffs, lots
 from .learn import N_DRAWS, Clock, Learned, Shop, Test
-from .metrics import difference, evaluate
+from .metrics import difference, evaluate, losses
 from .resample import draw
 from .split import PARTS, Split, split
 
@@ -94,7 +96,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     labels = {name: np.array([row[0] for row in rows], np.int64) for name, rows in bought.items()}
     clock.lap("rows")
     table = categories.shop_of(mine["train"], labels["train"], c)
-    values, start = pairs(mine["train"], table)
+    values, start = crossed(mine["train"], labels["train"], parts["train"].users, table)
     fits, stop = held_out(parts["train"], made)
     fitted = grow(
         values,
@@ -115,7 +117,9 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         given, begun = pairs(part, table)
         return probabilities(fitted.raw(given).reshape(begun.shape) + begun)
 
-    choice = choose(labels["calibrate"], said(mine["calibrate"]), parts["calibrate"].users, spec.calibration, shop.seed)
+    choice = tempered(
+        labels["calibrate"], said(mine["calibrate"]), parts["calibrate"].users, spec.calibration, shop.seed
+    )
     clock.lap("calibrate")
     model = InterestModel(target, fitted.text, table, choice.calibrator)
     p = choice.calibrator.apply(said(mine["test"]))
@@ -155,6 +159,39 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     )
     clock.lap("figures")
     return replace(learned, seconds=clock.laps)
+
+
+def crossed(mine: Own, labels: np.ndarray, users: np.ndarray, table: Tables) -> tuple[np.ndarray, np.ndarray]:
+    """`pairs` of the training rows, popularity and moves being those of the other folds' users.
+
+    From their own users' tables trees would learn to trust what later rows do not bear out.
+    """
+    fold = folds(users)
+    c = len(table.share)
+    values = np.empty((len(labels), c, len(NAMES)), np.float32)
+    start = np.empty((len(labels), c))
+    for k in np.unique(fold).tolist():
+        rows, rest = fold == k, fold != k
+        if not rest.any():
+            rest = rows
+        others = replace(categories.shop_of(mine.take(rest), labels[rest], c), weight=table.weight)
+        given, start[rows] = pairs(mine.take(rows), others)
+        values[rows] = given.reshape(-1, c, len(NAMES))
+    return values.reshape(len(labels) * c, -1), start
+
+
+def tempered(
+    labels: np.ndarray, p: np.ndarray, users: np.ndarray, methods: Sequence[str], seed: int
+) -> Choice[Calibrator]:
+    """No correction, or a temperature where it surely helps: the one method that needs not see every category."""
+    held_out = {"none": p}
+    if "temperature" in methods and len(labels) >= MIN_ROWS:
+        held_out["temperature"] = np.array(p)
+        fold = folds(users)
+        for k in np.unique(fold).tolist():
+            held_out["temperature"][fold == k] = fit("temperature", labels[fold != k], p[fold != k]).apply(p[fold == k])
+    each = {method: losses(labels, q) for method, q in held_out.items()}
+    return chosen(each, users, seed, lambda method: fit(method, labels, p))
 
 
 def recipe_of(target: Target) -> Interest:

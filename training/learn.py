@@ -14,6 +14,7 @@ from models.calibration import Calibrator
 from models.hazardmodel import Correction
 from models.model import Model
 from models.readout import ReadOut
+from models.reliability import Reliability
 from models.scorer import TargetModel
 from models.spec import Spec
 from models.targets import Target
@@ -22,11 +23,13 @@ from . import baselines
 from .cadence import settled
 from .calibrate import Choice, choose
 from .dataset import Part, build, lots
-from .fit import Fitted, Rows, fit
+from .fit import Fitted, Rows, fit, fitting
 from .metrics import Measure, difference, evaluate
+from .reliable import reliability as reliability_of
 from .resample import Resamples, draw
 from .split import Split, end_of_log, split, start_of_log
 from .sufficiency import checked, count, remarks
+from .weights import told, weighed
 
 N_DRAWS: Final = 200
 
@@ -97,7 +100,7 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained target with its figures; `further` ones are those that only some kinds of target have."""
+    """A trained target with its figures; `further` ones only some kinds of target have, `origins` are `origins.rolling`'s."""
 
     spec: Spec
     split: Split
@@ -113,8 +116,17 @@ class Learned:
     differences: dict[str, Measure]
     notes: tuple[str, ...]
     seconds: dict[str, float]
+    memory: dict[str, Any] = field(default_factory=dict)
     further: dict[str, Measure] = field(default_factory=dict)
     held_out: Rated | None = None
+    origins: dict[str, Any] = field(default_factory=dict)
+    slices: dict[str, Any] = field(default_factory=dict)
+    reliability: Reliability | None = None
+
+    @property
+    def own(self) -> bool:
+        """Does its own model answer, of which `slices` and `reliability` are, and not another's read-out?"""
+        return not isinstance(self.model, ReadOut)
 
     def to_json(self) -> dict[str, Any]:
         """The target's part of what `intently train` prints."""
@@ -130,13 +142,15 @@ class Learned:
             "metrics": self.metrics,
             "baselines": self.baselines,
             "differences": self.differences,
-            "calibration": self.choice.to_json(),
+            "calibration": self.choice.to_json() | ({"slices": self.slices} if self.slices and self.own else {}),
             "split": self.split.to_json(),
             "rounds": self.fitted.rounds,
             "n_features": len(self.model.names),
+            "memory": self.memory,
             **({"read_from": self.model.read_from} if isinstance(self.model, ReadOut) else {}),
             "notes": list(self.notes),
             **({"further": self.further} if self.further else {}),
+            **({"origins": self.origins} if self.origins else {}),
         }
 
 
@@ -162,14 +176,15 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     if not made.stop:
         stop = lots(train.users, np.zeros_like(train.users)) < 0.25
         grow = ~stop
+    weight = weighed(spec.weights, train, shop.end)
     fitted = fit(
-        Rows(train.values, train.labels),
+        Rows(train.values, train.labels, weight),
         grow,
         stop,
         data.names,
         categorical,
         len(trained),
-        spec.params,
+        fitting(spec.params, len(train.labels)),
         rounds=spec.rounds,
         patience=spec.patience,
         seed=shop.seed,
@@ -192,6 +207,15 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         choice.calibrator.apply(fitted.predict(data.parts["test"].values)),
     )
     clock.lap("baselines")
+    reliability, slices = reliability_of(
+        model,
+        fitted,
+        Rows(train.values, train.labels, weight),
+        parts,
+        choice.calibrator.apply(fitted.predict(parts["test"].values)),
+        shop.seed,
+    )
+    clock.lap("reliability")
     figures = {name: evaluate(test.labels, p, test.resamples) for name, p in test.baselines.items()}
     learned = Learned(
         spec=spec,
@@ -208,9 +232,12 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         differences={
             name: difference(test.labels, test.model, p, test.resamples) for name, p in test.baselines.items()
         },
-        notes=(*notes, *made.notes, *data.notes, *remarks(spec, target, trained, data, rate)),
+        notes=(*notes, *made.notes, *data.notes, *told(weight), *remarks(spec, target, trained, data, rate)),
         seconds={},
+        memory=data.memory,
         held_out=rated(held_out, choice.calibrator.apply(plain), trained, len(target.classes)),
+        slices=slices,
+        reliability=reliability,
     )
     clock.lap("figures")
     return replace(learned, seconds=clock.laps)

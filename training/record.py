@@ -72,6 +72,7 @@ def record(
                 created=now,
                 metrics={one.model.target.name: values_of(one.metrics) for one in learned},
                 lineage={**lineage, "run": parent},
+                reliability={one.model.target.name: one.reliability for one in learned if one.reliability and one.own},
             )
             registry.store(parent, folder, "bundle")
             with tempfile.TemporaryDirectory() as made:
@@ -111,10 +112,12 @@ def child(registry: Registry, one: Learned, parent: str, data: tuple[str, str, s
 
 
 def draw(one: Learned, folder: Path) -> None:
-    """Pictures and tables of one target."""
+    """Pictures and tables of one target; of a base rate, which is not tested, its figures only."""
     name, test = one.model.target.name, one.test
     (folder / f"{name}.toml").write_text(one.spec.text)
     (folder / "figures.json").write_text(as_json(one.to_json()))
+    if not len(test.labels):
+        return
     plots.calibration(
         folder / "calibration.png",
         f"{name}: are its probabilities right?",
@@ -123,7 +126,9 @@ def draw(one: Learned, folder: Path) -> None:
         drawn(test.classes),
         test.resamples,
     )
-    if not one.model.names:  # candidates compete: there is no one class to gain, and no feature of the catalogue to weigh
+    if (
+        not one.model.names
+    ):  # candidates compete: there is no one class to gain, and no feature of the catalogue to weigh
         return
     last = len(test.classes) - 1
     scores = {"model": test.model[:, last]} | {key: p[:, last] for key, p in test.baselines.items()}
@@ -161,6 +166,9 @@ def metrics_of(one: Learned) -> dict[str, float]:
     for name, figures in one.baselines.items():
         found |= {f"{name}.{key}": value for key, value in values_of(figures).items()}
         found |= flat(f"minus_{name}.", {"log_loss": one.differences[name]})
+    if one.origins:
+        mean = one.origins["mean"]
+        found |= {"origins.log_loss": mean["log_loss"]} | flat("origins.minus_", {"best": mean["difference"]})
     return found | flat("", one.further)
 
 
@@ -232,6 +240,9 @@ def note(learned: Sequence[Learned], failed: Mapping[str, str]) -> str:
     """A training in a few lines."""
     lines = []
     for one in learned:
+        if not one.baselines:
+            lines.append(f"{one.model.target.name}: too little data, answered at the base rate")
+            continue
         loss, auc = one.metrics["log_loss"]["value"], one.metrics["auc"]["value"]
         best = min(one.baselines, key=lambda name: one.baselines[name]["log_loss"]["value"])
         lines.append(

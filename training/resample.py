@@ -23,10 +23,12 @@ class Resamples:
     """b draws of n users, for r rows.
 
     Attributes:
-        person: (r,) int64 place of the row's user, from 0.
+        users: (n,) int64 hash of every user, ascending.
+        person: (r,) int64 place of the row's user in `users`.
         weights: (b, n) float64, how often each user was drawn.
     """
 
+    users: np.ndarray
     person: np.ndarray
     weights: np.ndarray
 
@@ -41,13 +43,13 @@ class Resamples:
 
 def draw(users: np.ndarray, n_draws: int, seed: int) -> Resamples:
     """Draw the users of (r,) rows with replacement, `n_draws` times; the same seed draws the same."""
-    person = np.unique(users, return_inverse=True)[1].astype(np.int64)
-    n = int(person.max()) + 1 if len(person) else 0
+    different, person = np.unique(users, return_inverse=True)
+    n = len(different)
     generator = np.random.default_rng(seed)
     weights = np.empty((n_draws, n))
     for i in range(n_draws):
         weights[i] = np.bincount(generator.integers(0, n, n), minlength=n)
-    return Resamples(person, weights)
+    return Resamples(different, person.astype(np.int64), weights)
 
 
 def bins_of(scores: np.ndarray, n_bins: int = N_BINS) -> np.ndarray:

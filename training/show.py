@@ -57,7 +57,17 @@ def remarks(target: dict[str, Any]) -> list[str]:
         lines.append(
             f"{target['truth']['share']:.0%} of the attainable gain, from the base rate's log loss to the exact filter's"
         )
+    if target.get("memory"):
+        lines.append(memory(target["memory"]))
     return lines + list(target.get("notes", ()))
+
+
+def memory(found: dict[str, Any]) -> str:
+    """How large the matrices are, and of how many rows those to train on are a sample."""
+    train = found["train"]
+    sampled = "" if train["rows"] == train["of"] else f" (a sample of {train['of']:,})"
+    sizes = ", ".join(f"{part['mib']:g} MiB {name}" for name, part in found.items() if isinstance(part, dict))
+    return f"{train['rows']:,} rows{sampled} × {found['features']} features; matrices: {sizes}"
 
 
 def cell(metric: dict[str, Any] | None, *, bold: bool = False) -> str:

@@ -29,7 +29,9 @@ def simulate(_: Workspace, n_users: int, n_days: int, seed: int, out: Path, trut
 
 
 @verb(
-    examples="intently train\nintently train --spec models/*.toml\nintently train --spec my_churn.toml --tracking-uri http://127.0.0.1:5000"
+    examples="intently train\nintently train --spec models/*.toml --origins 3\n"
+    "intently train --until 2025-09-30 --weeks 12 --horizon 14d models/churn_30d.toml\n"
+    "intently train --spec my_churn.toml --tracking-uri http://127.0.0.1:5000"
 )
 @click.option(
     "--spec",
@@ -40,6 +42,18 @@ def simulate(_: Workspace, n_users: int, n_days: int, seed: int, out: Path, trut
 )
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC]...")
 @TRACKING_URI
+@click.option("--until", help=f"Use no event from here on, neither as history nor as outcome. {AS_OF}")
+@click.option(
+    "--weeks", type=click.IntRange(1, 1000), help="Weeks of training cutoffs; default: as many as the specs say."
+)
+@click.option("--horizon", help="How far to look ahead, such as 14d; churn_30d becomes churn_14d. Default: the specs'.")
+@click.option(
+    "--origins",
+    type=click.IntRange(1, 20),
+    default=3,
+    show_default=True,
+    help="Judge each target at so many rolling origins: learned again as of earlier ends of the log. 1 is fastest.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same models.")
 @click.option(
     "--truth",
@@ -51,15 +65,33 @@ def train(
     specs: tuple[Path, ...],
     more: tuple[Path, ...],
     tracking_uri: str | None,
+    until: str | None,
+    weeks: int | None,
+    horizon: str | None,
+    origins: int,
     seed: int,
     truth: Path | None,
 ) -> Shown:
     """Fit, calibrate and evaluate a model a target; register them as one new version."""
+    from features.instants import parse_span
+
     from .show import show_training
     from .train import train as run
 
-    paths = [*specs, *more] or None
-    result = run(drained(workspace), paths, tracking_uri=tracking_uri, seed=seed, now=now(), truth=truth)
+    span = None if horizon is None else parse_span(horizon)
+    ready = drained(workspace)
+    result = run(
+        ready,
+        [*specs, *more] or None,
+        tracking_uri=tracking_uri,
+        seed=seed,
+        until=None if until is None else instant(ready, until),
+        weeks=weeks,
+        horizon=span,
+        origins=origins,
+        now=now(),
+        truth=truth,
+    )
     return result, show_training
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from training.fit import Rows, fit
+from training.fit import Rows, fit, fitting
 from training.metrics import losses
 
 PARAMS = {"learning_rate": 0.1, "num_leaves": 7, "feature_fraction": 0.7, "bagging_fraction": 0.7, "bagging_freq": 1}
@@ -88,3 +88,11 @@ def test_the_trees_are_lightgbms_own_on_all_rows(n_classes):
     expected = lightgbm.train({**made.params, "num_threads": 1}, data, made.rounds)
     test = rows(500, n_classes, 3)
     assert np.array_equal(made.raw(test.values), expected.predict(test.values, raw_score=True))
+
+
+def test_a_small_shop_gets_few_and_small_leaves_and_a_large_one_the_specs():
+    params = {"min_data_in_leaf": 200, "num_leaves": 12, "learning_rate": 0.06}
+    assert fitting(params, 4000) == params
+    assert fitting(params, 300) == {**params, "min_data_in_leaf": 15, "num_leaves": 4}
+    assert fitting(params, 100)["min_data_in_leaf"] == 10
+    assert fitting({"num_leaves": 3, "min_data_in_leaf": 30}, 400) == {"num_leaves": 3, "min_data_in_leaf": 20}

@@ -105,21 +105,30 @@ def test_a_failing_target_does_not_stop_the_other(small, tmp_path):
     few = text.replace('"churn_30d"', '"few"').replace('["purchase"]', '["refer"]').replace('"180d"', '"1d"')
     (tmp_path / "few.toml").write_text(few)
     specs = [tmp_path / name for name in ("stage.toml", "far.toml", "few.toml")]
+    none = text.replace('"churn_30d"', '"none"').replace('["purchase"]', '["wave"]')
+    (tmp_path / "none.toml").write_text(none)
+    specs.append(tmp_path / "none.toml")
     learned, errors = learn_all(shop_of(small.workspace, seed=0, until=None), load_specs(specs))
-    assert [one.model.target.name for one in learned] == ["stage_7d"]
-    assert "120 days ahead needs" in errors["far"].message
-    assert "few: " in errors["few"].message
-    assert "at least 100 are needed. Ingest more events of kind refer" in errors["few"].message
-    assert all(isinstance(error, TooLittleDataError) for error in errors.values())
+    assert [(one.model.target.name, one.model.method == "base_rate") for one in learned] == [
+        ("stage_7d", False),
+        ("far", True),
+        ("few", True),
+    ]
+    assert any("120 days ahead needs" in note for note in learned[1].notes)
+    assert any("The log will be long enough on 2026-" in note for note in learned[1].notes)
+    assert any("at least 100 are needed. Ingest more events of kind refer" in note for note in learned[2].notes)
+    assert set(errors) == {"none"}
+    assert isinstance(errors["none"], TooLittleDataError)
+    assert "no event of kind wave" in errors["none"].message
 
 
 def test_where_nothing_can_be_learned_nothing_is_registered(small, tmp_path):
     home = Workspace(small.workspace.home, {"INTENTLY_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"})
-    far = tmp_path / "far.toml"
-    far.write_text(small.specs[1].read_text().replace('"30d"', '"200d"'))
+    none = tmp_path / "none.toml"
+    none.write_text(small.specs[1].read_text().replace('["purchase"]', '["wave"]'))
     before = sorted(home.bundles.glob("*"))
-    with pytest.raises(TooLittleDataError, match="200 days ahead"):
-        train(home, [far], now=NOW)
+    with pytest.raises(TooLittleDataError, match="no event of kind wave"):
+        train(home, [none], now=NOW)
     assert sorted(home.bundles.glob("*")) == before
 
 
