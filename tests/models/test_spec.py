@@ -52,7 +52,7 @@ low = 0.05
 high = 0.60
 """
 DATASETS = ("simulated", "complete-journey", "online-retail", "taobao")
-DEFAULTS = ["churn_30d", "next_purchase", "stage_7d"]
+DEFAULTS = {"taobao": ["stage_1d"], "simulated": ["churn_30d", "next_purchase", "stage_7d"]}
 
 
 def written(folder: Path, text: str, name: str = "spec.toml") -> Path:
@@ -102,7 +102,7 @@ def test_the_default_churn_is_the_designs() -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_data_set_ships_sound_specs(dataset: str) -> None:
     specs = load_specs(specs_for(dataset))
-    assert [spec.name for spec in specs] == (["stage_1d"] if dataset == "taobao" else DEFAULTS)
+    assert [spec.name for spec in specs] == DEFAULTS.get(dataset, ["churn_30d", "stage_7d"])
     for spec in specs:
         assert spec.features
         assert spec.split.gap >= (30 * DAY if spec.target.kind == "hazard" else spec.target.horizon)
@@ -120,7 +120,7 @@ MORE = {
 def test_more_horizons_are_the_defaults_with_other_days() -> None:
     """Everything but the horizon, what follows from it and the words is as in the default specs, which they join."""
     specs = {spec.name: spec for spec in load_specs([HERE, HERE / "more"])}
-    assert set(MORE) | {"churn_cadence", "category_interest"} == set(specs) - set(DEFAULTS)
+    assert set(MORE) | {"churn_cadence", "category_interest"} == set(specs) - set(DEFAULTS["simulated"])
     for name, (days, lookback) in MORE.items():
         spec, default = specs[name], specs["stage_7d" if lookback is None else "churn_30d"]
         assert (spec.target.horizon, spec.split.gap) == (days * DAY, days * DAY)
@@ -314,7 +314,7 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
 
 def test_the_shops_own_specs_win(tmp_path: Path) -> None:
     workspace = Workspace.at(tmp_path, {})
-    assert [spec.name for spec in default_specs(workspace)] == DEFAULTS
+    assert [spec.name for spec in default_specs(workspace)] == DEFAULTS["simulated"]
     workspace.specs.mkdir()
     written(workspace.specs, CHURN.replace("churn_30d", "churn_own"))
     assert [spec.name for spec in default_specs(workspace)] == ["churn_own"]
