@@ -29,6 +29,7 @@ class Prediction:
         readouts: Name to the places of the classes that it sums; each class by itself where None.
         scores: From (r, c) probabilities to the score columns by name, where an answer is to show them.
         note: Of a base rate that stands in for a model: read-out to what an answer says of itself, by language.
+        interval: Likewise, read-out to the bounds of its probability.
     """
 
     target: str
@@ -39,6 +40,7 @@ class Prediction:
     readouts: Mapping[str, tuple[int, ...]] | None = None
     scores: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
     note: Callable[[str], dict[str, str]] | None = None
+    interval: Mapping[str, tuple[float, float]] | None = None
 
     def places(self, label: str) -> tuple[int, ...]:
         """Places of the classes that a read-out sums."""
@@ -55,9 +57,9 @@ def prediction(model: Model, probabilities: np.ndarray, version: str) -> Predict
     """
     target = model.target
     scores = target.named_scores if target.kind in {"hazard", "interest"} else None
-    note = model.note if isinstance(model, BaseRateModel) else None
+    note, interval = (model.note, model.interval()) if isinstance(model, BaseRateModel) else (None, None)
     return Prediction(
-        target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores, note
+        target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores, note, interval
     )
 
 
@@ -150,6 +152,7 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         base_rate = float(total(prediction.base_rates[None, :], places)[0])
         code = np.searchsorted(bounds(tag.values, reading, base_rate), probability, "right")
         values = [value.name for value in tag.values]
+    low, high = (None, None) if prediction.interval is None else prediction.interval[readout]
     return Block(
         tag=tag,
         person=rows,
@@ -162,6 +165,8 @@ def predicted(tag: Tag, reading: Reading, prediction: Prediction, known: np.ndar
         base=base,
         base_source=f"base_rate:{prediction.version}/{prediction.target}",
         scores={} if prediction.scores is None else prediction.scores(p),
+        low=None if low is None else np.full(len(rows), low),
+        high=None if high is None else np.full(len(rows), high),
         note=None if prediction.note is None else prediction.note(readout),
     )
 

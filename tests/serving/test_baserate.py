@@ -55,6 +55,7 @@ def test_every_answer_is_the_base_rate_and_says_how_far_it_can_be_trusted(tiny):
         target = tag["source"].removeprefix("base_rate:1/")
         assert list(tag["probabilities"].values()) == pytest.approx(rates[target].base_rates)
         assert "the shop's rate, between" in tag["note"]["en"]
+        assert 0 <= tag["interval"][0] <= tag["probability"] <= tag["interval"][1] <= 1
         assert "全店平均水平" in tag["note"]["zh"]
         assert tag["reasons"] == []
         assert "what_if" not in tag
