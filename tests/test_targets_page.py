@@ -11,8 +11,10 @@ PAGE = (ROOT / "docs" / "targets.md").read_text()
 
 def test_the_declared_targets_load(tmp_path):
     texts = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    for place, text in enumerate(texts):
-        (tmp_path / f"{place}.toml").write_text(text)
+    tables = [text for text in texts if "[target]" not in text]
+    whole = [text for text in texts if "[target]" in text]
+    for place, text in enumerate(whole):
+        (tmp_path / f"{place}.toml").write_text("\n".join([text, *tables]))
     specs = load_specs([tmp_path])
     assert [spec.name for spec in specs] == ["carts_14d", "spend_30d"]
     for spec in specs:

@@ -27,7 +27,7 @@ from .fit import Fitted, Rows, fit, fitting
 from .metrics import Measure, difference, evaluate
 from .reliable import reliability as reliability_of
 from .resample import Resamples, draw
-from .split import Split, end_of_log, split, start_of_log
+from .split import Split, split
 from .sufficiency import checked, count, remarks
 from .weights import told, weighed
 
@@ -47,6 +47,7 @@ class Shop:
         start: The log is whole from here, microseconds UTC,
         end: to here.
         seed: Of all that is drawn.
+        answers: Will the models answer? An earlier origin's do not, and need no intervals.
     """
 
     log: EventLog
@@ -57,6 +58,7 @@ class Shop:
     start: int
     end: int
     seed: int
+    answers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +209,12 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         choice.calibrator.apply(fitted.predict(data.parts["test"].values)),
     )
     clock.lap("baselines")
-    reliability, slices = reliability_of(
-        model,
-        fitted,
-        Rows(train.values, train.labels, weight),
-        parts,
-        choice.calibrator.apply(fitted.predict(parts["test"].values)),
-        shop.seed,
-    )
+    reliability: Reliability | None = None
+    slices: dict[str, Any] = {}
+    if shop.answers:
+        said = choice.calibrator.apply(fitted.predict(parts["test"].values))
+        rows = Rows(train.values, train.labels, weight)
+        reliability, slices = reliability_of(model, fitted, rows, parts, said, shop.seed)
     clock.lap("reliability")
     figures = {name: evaluate(test.labels, p, test.resamples) for name, p in test.baselines.items()}
     learned = Learned(
@@ -254,22 +254,6 @@ class Clock:
         """End a step."""
         now = time.perf_counter()
         self.laps[name], self._last = round(now - self._last, 2), now
-
-
-def span_of(log: EventLog, until: int | None) -> tuple[int, int]:
-    """The instants between which a log is taken to be whole.
-
-    The first thousandth of the events (of enough persons to tell) does not count: a few stray dates before the span of an
-    export must not look like months of history.
-    """
-    seen: list[np.ndarray] = []
-    for bucket in log.buckets():
-        seen.append(log.read(bucket, (), ()).ts)
-        if sum(map(len, seen)) >= 200_000:
-            break
-    first = int(np.quantile(np.concatenate(seen), 0.001, method="lower"))
-    end = end_of_log(log.last_ts)
-    return start_of_log(first), end if until is None else min(end, until)
 
 
 def on_classes(part: Part, places: tuple[int, ...]) -> Part:

@@ -40,7 +40,9 @@ def rolling(shop: Shop, spec: Spec, newest: Learned, n: int, learn: Callable[[Sh
     """
     found, notes = [newest], []
     for place in range(1, n):
-        earlier = replace(shop, end=found[-1].split.test[0])  # the last label window ends as the next test part begins
+        earlier = replace(
+            shop, end=found[-1].split.test[0], answers=False
+        )  # the last label window ends as the next test part begins
         fewer = replace(spec.split, max_rows=max(100, spec.split.max_rows // SHARE))
         try:
             found.append(learn(earlier, replace(spec, split=fewer)))

@@ -15,9 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from features.errors import TooLittleDataError
 from features.events import DAY, HOUR
 from features.instants import EPOCH, to_iso, to_us
+from features.log import EventLog
 from models.spec import SplitSpec
 
 PARTS: Final = ("train", "calibrate", "test")
@@ -102,6 +105,22 @@ def end_of_log(last_ts: int) -> int:
 def start_of_log(first_ts: int) -> int:
     """The beginning of the hour of its first event."""
     return first_ts // HOUR * HOUR
+
+
+def span_of(log: EventLog, until: int | None) -> tuple[int, int]:
+    """The instants between which a log is taken to be whole.
+
+    The first thousandth of the events (of enough persons to tell) does not count: a few stray dates before the span of an
+    export must not look like months of history.
+    """
+    seen: list[np.ndarray] = []
+    for bucket in log.buckets():
+        seen.append(log.read(bucket, (), ()).ts)
+        if sum(map(len, seen)) >= 200_000:
+            break
+    first = int(np.quantile(np.concatenate(seen), 0.001, method="lower"))
+    end = end_of_log(log.last_ts)
+    return start_of_log(first), end if until is None else min(end, until)
 
 
 def midnights(start: int, stop: int, every: int, timezone: str) -> list[int]:

@@ -20,11 +20,12 @@ from models.spec import Spec, default_specs, load_specs
 
 from . import baserate, hazard, interest
 from .champion import champions
-from .learn import Learned, Shop, learn, span_of
+from .learn import Learned, Shop, learn
 from .origins import remarks, rolling
 from .proposal import propose, told
 from .record import record
 from .registry import connect
+from .split import span_of
 from .timing import beside
 from .truth import check, compare
 

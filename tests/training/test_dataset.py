@@ -14,8 +14,7 @@ from features.program import compile_program
 from models.spec import load_specs
 from training.baselines import NAMES, QUESTIONS
 from training.dataset import LEAST_ROWS, build, lots, varies, vocabulary
-from training.learn import span_of
-from training.split import PARTS, split
+from training.split import PARTS, span_of, split
 
 PATTERNS = ("purchase_*", "view_*", "*_category*", "entry_channel", "signup_tenure")
 

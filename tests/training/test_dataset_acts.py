@@ -14,8 +14,7 @@ from features.matrix import evaluate, grid
 from features.workspace import Workspace
 from models.spec import load_specs
 from training.dataset import Reader, all_cutoffs, build
-from training.learn import span_of
-from training.split import split
+from training.split import span_of, split
 
 PATTERNS = ("purchase_*", "view_*", "lifetime_*", "*_category*")
 

@@ -25,8 +25,7 @@ from models.spec import load_specs
 from training import entities
 from training.dataset import build
 from training.entities import compute_entities
-from training.learn import span_of
-from training.split import PARTS, end_of_log, split
+from training.split import PARTS, end_of_log, span_of, split
 
 ROOT = Path(__file__).parents[2]
 

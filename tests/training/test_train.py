@@ -13,8 +13,9 @@ from features.workspace import Workspace
 from models import bundle
 from models.spec import load_specs
 from training import learn as learning
-from training.learn import learn, span_of
+from training.learn import learn
 from training.metrics import NAMES
+from training.split import span_of
 from training.train import learn_all, shop_of, train
 from training.truth import attainable
 

@@ -18,8 +18,8 @@ from features.workspace import Workspace
 from models.spec import SplitSpec, Weights, load
 from training.dataset import build
 from training.entities import compute_entities
-from training.learn import learn, span_of
-from training.split import PARTS, split
+from training.learn import learn
+from training.split import PARTS, span_of, split
 from training.train import shop_of
 from training.weights import told, weigh, weighed
 
