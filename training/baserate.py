@@ -74,6 +74,7 @@ def learn(shop: Shop, spec: Spec, why: TooLittleDataError) -> Learned:
         notes=(*notes, *data.notes, *told(shop, spec, target, model, part, why)),
         seconds=clock.laps,
         further=rates,
+        missing=why,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from features.catalogue import Catalogue
+from features.errors import TooLittleDataError
 from features.log import EventLog
 from features.workspace import Facts
 from models.calibration import Calibrator
@@ -28,7 +29,7 @@ from .metrics import Measure, difference, evaluate
 from .reliable import reliability as reliability_of
 from .resample import Resamples, draw
 from .split import Split, split
-from .sufficiency import checked, count, remarks
+from .sufficiency import checked, count, error_of, remarks
 from .weights import told, weighed
 
 N_DRAWS: Final = 200
@@ -102,7 +103,10 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained target with its figures; `further` ones only some kinds of target have, `origins` are `origins.rolling`'s."""
+    """A trained target with its figures; `further` ones only some kinds of target have, `origins` are `origins.rolling`'s.
+
+    `missing` says what the log lacked for a model; then the base rate answers, and nothing was tested.
+    """
 
     spec: Spec
     split: Split
@@ -122,6 +126,7 @@ class Learned:
     further: dict[str, Measure] = field(default_factory=dict)
     held_out: Rated | None = None
     origins: dict[str, Any] = field(default_factory=dict)
+    missing: TooLittleDataError | None = None
     slices: dict[str, Any] = field(default_factory=dict)
     reliability: Reliability | None = None
 
@@ -153,6 +158,7 @@ class Learned:
             "notes": list(self.notes),
             **({"further": self.further} if self.further else {}),
             **({"origins": self.origins} if self.origins else {}),
+            **({"error": error_of(self.missing)} if self.missing else {}),
         }
 
 

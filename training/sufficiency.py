@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from features.errors import TooLittleDataError
+from features.errors import TooLittleDataError, UserError
 from features.events import DAY
 from models.spec import Spec
 from models.targets import Target
@@ -45,6 +45,11 @@ def checked(target: Target, data: Dataset) -> tuple[int, ...]:
             f"{target.name}: every selected feature is the same in all training rows. {way(target)}"
         )
     return tuple(int(k) for k in np.flatnonzero(seen))
+
+
+def error_of(error: UserError) -> dict[str, str]:
+    """Why a target has no model, as `intently train` prints it."""
+    return {"code": error.code, "message": error.message}
 
 
 def way(target: Target) -> str:

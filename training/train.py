@@ -26,6 +26,7 @@ from .proposal import propose, told
 from .record import record
 from .registry import connect
 from .split import span_of
+from .sufficiency import error_of
 from .timing import beside
 from .truth import check, compare
 
@@ -80,7 +81,7 @@ def train(
             found = against(one, truth)
             if found is not None:
                 targets[one.model.target.name]["truth"] = found
-    targets |= {name: {"error": {"code": error.code, "message": error.message}} for name, error in errors.items()}
+    targets |= {name: {"error": error_of(error)} for name, error in errors.items()}
     result = {"targets": {spec.name: targets[spec.name] for spec in specs}, "proposal": proposal}
     with workspace.writing("intently train"):
         notes = [*changed, *told(proposal, specs), *registry.tidy()]
