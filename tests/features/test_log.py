@@ -224,7 +224,7 @@ def test_one_append_is_one_commit_and_nothing_is_none(log):
 def test_no_id_stands_in_the_transaction_log(log):
     for i in range(3):
         batch = invent(100, start=100 * i)
-        ids = pa.array([f"event-{name}" for name in batch["event_id"].to_pylist()])  # no file's random name has such a text
+        ids = pa.array([f"event-{name}" for name in batch["event_id"].to_pylist()])  # unlike a file's random name
         log.append([batch.set_column(batch.column_names.index("event_id"), "event_id", ids)], arrived_at=None)
     log.compact()
     log.put_users(pa.table({"user_id": ["u1"]}))
