@@ -57,7 +57,7 @@ def prediction(model: Model, probabilities: np.ndarray, version: str) -> Predict
     """
     target = model.target
     scores = target.named_scores if target.kind in {"hazard", "interest"} else None
-    note, interval = (model.note, model.interval()) if isinstance(model, BaseRateModel) else (None, None)
+    note, interval = (model.note, model.bounds) if isinstance(model, BaseRateModel) else (None, None)
     return Prediction(
         target.name, target.classes, probabilities, model.base_rates, version, target.readouts, scores, note, interval
     )

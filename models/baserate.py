@@ -122,6 +122,11 @@ class BaseRateModel:
         _, rest, score = self.explained(matrix, rows, len(self.target.classes) - 1)
         return rest, score
 
+    @cached_property
+    def bounds(self) -> Mapping[str, tuple[float, float]]:
+        """`interval` at its usual level, found once: every answer shows it."""
+        return self.interval()
+
     def interval(self, level: float = LEVEL) -> dict[str, tuple[float, float]]:
         """Read-out to the bounds that its probability lies between, given what was seen, with probability `level`.
 

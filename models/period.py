@@ -13,7 +13,7 @@ from features.events import DAY
 from .document import root
 from .spec import Spec, read_spec
 
-WITHOUT: Final = ("hazard", "cadence", "value", "interest")
+WITHOUT: Final = ("hazard", "cadence", "interest")
 """Kinds of target whose horizon is not one number that a caller may choose."""
 
 WEEK: Final = 7 * DAY

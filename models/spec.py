@@ -167,7 +167,7 @@ def read_spec(root: Table, text: str) -> Spec:
         target=target,
         features=root.texts("features", ("*",)),
         split=_split(root.table("split", required=False), target),
-        weights=_weights(root.table("weights", required=False)),
+        weights=_weights(root, target),
         params=params,
         rounds=rounds,
         patience=patience,
@@ -203,7 +203,10 @@ def _split(table: Table, target: Target) -> SplitSpec:
     return split
 
 
-def _weights(table: Table) -> Weights:
+def _weights(root: Table, target: Target) -> Weights:
+    if target.kind == "interest" and "weights" in root.keys:
+        raise root.fail("weights", "rows of a next category all weigh one. Delete the table.")
+    table = root.table("weights", required=False)
     half_life = table.span("half_life") if "half_life" in table.keys else None
     if half_life is not None and half_life < DAY:
         raise table.fail(

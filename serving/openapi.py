@@ -191,7 +191,7 @@ _ANSWERS: Final[dict[str, Any]] = {
             "value_title": _WORDS,
             "interval": {
                 "type": "array",
-                "description": "Of a predicted tag: bounds of `probability` that hold for 90 % of groups of such people; "
+                "description": "Of a predicted tag: bounds of `probability`, meant to hold for 90 % of groups of such people; "
                 "wider where few of them were seen. One person's own probability may lie outside more often.",
                 "items": {"type": "number", "minimum": 0, "maximum": 1},
                 "minItems": 2,

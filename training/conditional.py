@@ -6,16 +6,14 @@ Econometrics, equation 12; the diagonal as in Chen & Guestrin 2016, section 2.2)
     p = softmax_c(score),    gradient = p - chosen,    hessian = p (1 - p)
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from features.progress import progress
-
-from .fit import OURS, Fitted, _step
+from .fit import OURS, Fitted, boost
 
 
 def grow(
@@ -73,31 +71,6 @@ def grow(
         logs = log_softmax(scores.reshape(-1, c), axis=1).ravel()
         return "log_loss", float(-(logs * data.get_label()).sum() / (len(logs) / c)), False
 
-    found: dict[str, dict[str, list[float]]] = {}
     full = {**binned, "objective": objective, "metric": "none"}
-    data = dataset(fits)
-    with progress(f"{label}: how long", rounds) as advance:
-        trial = lightgbm.train(
-            full,
-            data,
-            num_boost_round=rounds,
-            valid_sets=[dataset(stop, data)],
-            valid_names=["stop"],
-            feval=loss,
-            callbacks=[
-                lightgbm.early_stopping(patience, verbose=False),
-                lightgbm.record_evaluation(found),
-                _step(advance),
-            ],
-        )
-    best = min(rounds, math.ceil(max(1, trial.best_iteration) * math.sqrt(len(start) / fits.sum())))
-    with progress(label, best) as advance:
-        booster = lightgbm.train(full, dataset(slice(None)), num_boost_round=best, callbacks=[_step(advance)])
-    return Fitted(
-        text=booster.model_to_string(),
-        rounds=best,
-        params={**binned, "objective": "conditional logit"},
-        gain=booster.feature_importance("gain"),
-        splits=booster.feature_importance("split"),
-        curve=np.array(found["stop"]["log_loss"]),
-    )
+    fitted = boost(full, dataset, fits, stop, rounds=rounds, patience=patience, label=label, loss=loss)
+    return replace(fitted, params={**binned, "objective": "conditional logit"})

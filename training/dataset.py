@@ -203,6 +203,18 @@ def lots(users: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def growing(users: np.ndarray, cutoff: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """(r,) bool twice: the training rows that trees are grown on while their number is found, and those that end it.
+
+    A split without a tail, or without a row in it, holds out a quarter of the users instead.
+    """
+    grow, stop = np.isin(cutoff, split.grow), np.isin(cutoff, split.stop)
+    if not (grow.any() and stop.any()):
+        stop = lots(users, np.zeros_like(users)) < 0.25
+        grow = ~stop
+    return grow, stop
+
+
 def build(log: EventLog, facts: Facts, selected: Catalogue, target: Target, split: Split, max_rows: int) -> Dataset:
     """Read a target's rows.
 

@@ -149,15 +149,44 @@ def fit(
             params=binned,
         )
 
+    return boost(full, dataset, grow, stop, rounds=rounds, patience=patience, label=label)
+
+
+def boost(
+    params: dict[str, Any],
+    dataset: Callable[..., Any],
+    grow: np.ndarray,
+    stop: np.ndarray,
+    *,
+    rounds: int,
+    patience: int,
+    label: str,
+    loss: Callable[..., tuple[str, float, bool]] | None = None,
+) -> Fitted:
+    """`fit`, whatever a row is and whatever is lost on it.
+
+    Args:
+        params: All of LightGBM's.
+        dataset: Makes LightGBM's of a mask or a slice of the rows, and of one whose bins it is to have.
+        grow: See `fit`; likewise the rest.
+        stop: …
+        rounds: …
+        patience: …
+        label: …
+        loss: LightGBM's `feval` that ends the growing; None for the metric in `params`.
+    """
+    import lightgbm
+
     found: dict[str, dict[str, list[float]]] = {}
     data = dataset(grow)
     with progress(f"{label}: how long", rounds) as advance:
         trial = lightgbm.train(
-            full,
+            params,
             data,
             num_boost_round=rounds,
             valid_sets=[dataset(stop, data)],
             valid_names=["stop"],
+            feval=loss,
             callbacks=[
                 lightgbm.early_stopping(patience, verbose=False),
                 lightgbm.record_evaluation(found),
@@ -165,16 +194,17 @@ def fit(
             ],
         )
     # More rows carry more trees; the root is between none more (best on one data set) and in proportion (too many).
-    best = min(rounds, math.ceil(max(1, trial.best_iteration) * math.sqrt(len(train.labels) / grow.sum())))
+    best = min(rounds, math.ceil(max(1, trial.best_iteration) * math.sqrt(len(grow) / grow.sum())))
     with progress(label, best) as advance:
-        booster = lightgbm.train(full, dataset(slice(None)), num_boost_round=best, callbacks=[_step(advance)])
+        booster = lightgbm.train(params, dataset(slice(None)), num_boost_round=best, callbacks=[_step(advance)])
+    (curve,) = found["stop"].values()
     return Fitted(
         text=booster.model_to_string(),
         rounds=best,
-        params=full,
+        params=params,
         gain=booster.feature_importance("gain"),
         splits=booster.feature_importance("split"),
-        curve=np.array(found["stop"][metric]),
+        curve=np.array(curve),
     )
 
 

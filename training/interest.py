@@ -3,7 +3,7 @@
 Only rows after which something with a category is bought teach and test: the answer is which category, given that one comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from features import matrix, views
+from features.algebra import Feature
 from features.errors import TooLittleDataError
 from features.hashing import hash128
 from features.log import EventLog
@@ -20,7 +21,7 @@ from features.workspace import Facts
 from models.calibration import Calibrator, probabilities
 from models.candidates import NAMES, Own, own, pairs
 from models.candidates import Shop as Tables
-from models.interest import Interest, coming, touched
+from models.interest import OTHER, Interest, coming, touched
 from models.interestmodel import InterestModel
 from models.spec import Spec
 from models.targets import Target
@@ -28,7 +29,7 @@ from models.targets import Target
 from . import categories, ranking
 from .calibrate import MIN_ROWS, Choice, chosen, fit, folds
 from .conditional import grow
-from .dataset import all_cutoffs, lots
+from .dataset import all_cutoffs, growing, lots
 from .learn import N_DRAWS, Clock, Learned, Shop, Test
 from .metrics import difference, evaluate, losses
 from .resample import draw
@@ -97,7 +98,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     clock.lap("rows")
     table = categories.shop_of(mine["train"], labels["train"], c)
     values, start = crossed(mine["train"], labels["train"], parts["train"].users, table)
-    fits, stop = held_out(parts["train"], made)
+    fits, stop = growing(parts["train"].users, parts["train"].cutoff, made)
     fitted = grow(
         values,
         start,
@@ -205,15 +206,15 @@ def gather(
 ) -> tuple[dict[str, Rows], list[str]]:
     """Every part's rows, of which those with the smallest lots are kept, and notes on what was not; the log is read twice."""
 
-    def program(features: dict[str, object]) -> Program:
+    def program(features: Mapping[str, Feature]) -> Program:
         return compile_program(
-            features,  # type: ignore[arg-type]
+            features,
             kinds=facts.kinds,
             retention_days=facts.retention_days,
             timezone=facts.timezone,
         )
 
-    past, ahead = program(dict(target.backward)), program(dict(target.questions))
+    past, ahead = program(target.backward), program(target.questions)
     cutoffs = all_cutoffs(made)
     (question,) = target.questions
     buckets = list(log.buckets())
@@ -269,7 +270,7 @@ def with_candidates(target: Target, train: Rows) -> Interest:
     counts: dict[str, int] = {}
     for row in train.next:
         counts[row[0]] = counts.get(row[0], 0) + 1
-    known = sorted((n, text) for text, n in counts.items() if n >= LEAST and text != "other")
+    known = sorted((n, text) for text, n in counts.items() if n >= LEAST and text != OTHER)
     candidates = [text for _, text in sorted(known, key=lambda one: (-one[0], one[1]))][: recipe.most]
     if len(train) < LEAST_ROWS or len(candidates) < 2:
         kinds = " or ".join(recipe.kinds)
@@ -278,12 +279,3 @@ def with_candidates(target: Target, train: Rows) -> Interest:
             f"{LEAST} of them have; at least {LEAST_ROWS} rows and 2 categories are needed. Ingest more of the log, with categories."
         )
     return replace(recipe, candidates=tuple(candidates))
-
-
-def held_out(train: Rows, made: Split) -> tuple[np.ndarray, np.ndarray]:
-    """(r,) bool twice: the rows that trees are grown on while their number is found, and those that end it."""
-    fits, stop = np.isin(train.cutoff, made.grow), np.isin(train.cutoff, made.stop)
-    if not made.stop or not (fits.any() and stop.any()):
-        stop = lots(train.users, np.zeros_like(train.users)) < 0.25
-        fits = ~stop
-    return fits, stop

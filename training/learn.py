@@ -23,7 +23,7 @@ from models.targets import Target
 from . import baselines
 from .cadence import settled
 from .calibrate import Choice, choose
-from .dataset import Part, build, lots
+from .dataset import Part, build, growing
 from .fit import Fitted, Rows, fit, fitting
 from .metrics import Measure, difference, evaluate
 from .reliable import reliability as reliability_of
@@ -180,10 +180,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     parts = {name: on_classes(part, trained) for name, part in data.parts.items()}
     categorical = [name for name in data.names if name in data.vocabularies]
     train = parts["train"]
-    grow, stop = np.isin(train.cutoff, made.grow), np.isin(train.cutoff, made.stop)
-    if not made.stop:
-        stop = lots(train.users, np.zeros_like(train.users)) < 0.25
-        grow = ~stop
+    grow, stop = growing(train.users, train.cutoff, made)
     weight = weighed(spec.weights, train, shop.end)
     fitted = fit(
         Rows(train.values, train.labels, weight),
@@ -202,25 +199,19 @@ def learn(shop: Shop, spec: Spec) -> Learned:
     held_out = parts["calibrate"]
     plain = fitted.predict(held_out.values)
     choice = choose(held_out.labels, plain, held_out.users, spec.calibration, shop.seed)
+    judged = choice.calibrator.apply(plain)
+    later = choice.calibrator.apply(fitted.predict(data.parts["test"].values))
     clock.lap("calibrate")
     rate = np.bincount(data.parts["train"].labels, minlength=len(target.classes)) / len(data.parts["train"].labels)
     model = TargetModel(target, trained, data.names, data.vocabularies, fitted.text, choice.calibrator, rate)
-    test = tested(
-        shop,
-        spec,
-        parts,
-        data.parts["test"],
-        trained,
-        target,
-        choice.calibrator.apply(fitted.predict(data.parts["test"].values)),
-    )
+    test = tested(shop, spec, parts, data.parts["test"], trained, target, later)
     clock.lap("baselines")
     reliability: Reliability | None = None
     slices: dict[str, Any] = {}
     if shop.answers:
-        said = choice.calibrator.apply(fitted.predict(parts["test"].values))
         rows = Rows(train.values, train.labels, weight)
-        reliability, slices = reliability_of(model, fitted, rows, parts, said, shop.seed)
+        said = later[np.isin(data.parts["test"].labels, trained)]
+        reliability, slices = reliability_of(model, fitted, rows, parts, judged, said, shop.seed)
     clock.lap("reliability")
     figures = {name: evaluate(test.labels, p, test.resamples) for name, p in test.baselines.items()}
     learned = Learned(
@@ -241,7 +232,7 @@ def learn(shop: Shop, spec: Spec) -> Learned:
         notes=(*notes, *made.notes, *data.notes, *told(weight), *remarks(spec, target, trained, data, rate)),
         seconds={},
         memory=data.memory,
-        held_out=rated(held_out, choice.calibrator.apply(plain), trained, len(target.classes)),
+        held_out=rated(held_out, judged, trained, len(target.classes)),
         slices=slices,
         reliability=reliability,
     )

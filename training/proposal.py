@@ -103,9 +103,10 @@ def told(found: dict[str, Any] | None, specs: Sequence[Spec]) -> list[str]:
     for spec in specs:
         days = spec.target.horizon / DAY
         share = rates.get(int(days))
-        if isinstance(spec.target.recipe, Churn) and share is not None and not LOW <= share <= HIGH:
+        low, high = spec.base_rate or (LOW, HIGH)
+        if isinstance(spec.target.recipe, Churn) and share is not None and not low <= share <= high:
             lines.append(
-                f"{spec.name}: at {share:.0%} churned, {days:g} days are too {'few' if share > HIGH else 'many'} for this shop. "
+                f"{spec.name}: at {share:.0%} churned, {days:g} days are too {'few' if share > high else 'many'} for this shop. "
                 f"Try intently train --horizon {found['horizon']}d {spec.path}"
             )
     return lines

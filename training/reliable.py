@@ -42,7 +42,13 @@ def inside(
 
 
 def reliability(
-    model: TargetModel, fitted: Fitted, train: Rows, parts: Mapping[str, Part], test: np.ndarray, seed: int
+    model: TargetModel,
+    fitted: Fitted,
+    train: Rows,
+    parts: Mapping[str, Part],
+    calibrate: np.ndarray,
+    test: np.ndarray,
+    seed: int,
 ) -> tuple[Reliability, dict[str, Any]]:
     """What the bundle keeps, and what is reported.
 
@@ -51,6 +57,7 @@ def reliability(
         fitted: Its trees.
         train: What they were grown on.
         parts: By name, on the trained classes.
+        calibrate: (q, c) probabilities of the calibration part's rows.
         test: (r, c) probabilities of the test part's rows.
         seed: Of the draws.
 
@@ -70,7 +77,7 @@ def reliability(
     there = inside(slices, held_out.values, names, words)
     interval = tabulate(
         held_out.labels,
-        model.calibrator.apply(fitted.predict(held_out.values)),
+        calibrate,
         model.calibrator.apply(other.predict(held_out.values)),
         held_out.users,
         there[:, telling],

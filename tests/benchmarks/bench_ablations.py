@@ -7,7 +7,7 @@ from bench_shops import delayed, ingested, real, simulated
 
 from models.spec import HERE, load
 from training.calibrate import choose
-from training.dataset import build, lots
+from training.dataset import build, growing
 from training.fit import Rows, fit
 from training.learn import on_classes
 from training.metrics import difference, losses
@@ -34,10 +34,7 @@ def foretold(spec, made, data, columns, asked, newest=None):
     train, held_out = data.parts["train"], data.parts["calibrate"]
     kept = np.isin(train.cutoff, made.train[-newest:] if newest else made.train)
     cutoff, users = train.cutoff[kept], train.users[kept]
-    grow, stop = np.isin(cutoff, made.grow), np.isin(cutoff, made.stop)
-    if not grow.any() or not stop.any() or newest:
-        stop = lots(users, np.zeros_like(users)) < 0.25
-        grow = ~stop
+    grow, stop = growing(users, cutoff, replace(made, grow=(), stop=()) if newest else made)
     names = [data.names[i] for i in columns]
     grown = fit(
         Rows(train.values[kept][:, columns], train.labels[kept]),

@@ -62,16 +62,12 @@ def table(what, found):
 def plain(made, data, spec, *, again):
     """LightGBM alone, with our parameters and seeds."""
     import lightgbm
-    import numpy as np
 
-    from training.dataset import lots
+    from training.dataset import growing
     from training.fit import OURS
 
     train = data.parts["train"]
-    grow, stop = np.isin(train.cutoff, made.grow), np.isin(train.cutoff, made.stop)
-    if not made.stop:
-        stop = lots(train.users, np.zeros_like(train.users)) < 0.25
-        grow = ~stop
+    grow, stop = growing(train.users, train.cutoff, made)
     n_classes = int(train.labels.max()) + 1
     task = {"objective": "binary"} if n_classes == 2 else {"objective": "multiclass", "num_class": n_classes}
     params = {**spec.params, **task, **OURS, "seed": 0}

@@ -374,4 +374,6 @@ def test_rows_weigh_one_unless_weights_are_asked_for(tmp_path: Path) -> None:
     assert load(written(tmp_path, both)).weights == Weights(90 * DAY, True)
     refused(tmp_path, both, '"90d"', '"2h"', "weights.half_life = '2h': must be at least 1d")
     refused(tmp_path, both, "true", '"yes"', "weights.per_user = 'yes'")
+    interest = (HERE / "more" / "category_interest.toml").read_text() + '\n[weights]\nhalf_life = "90d"\n'
+    refused(tmp_path, interest, "", "", "weights = {'half_life': '90d'}: rows of a next category all weigh one")
     refused(tmp_path, both, "per_user", "per_users", "unknown key 'weights.per_users'")
