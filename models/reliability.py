@@ -8,9 +8,7 @@ import numpy as np
 
 from features.matrix import Matrix
 
-from .baserate import BaseRateModel
 from .interval import Interval, kind_of
-from .model import Model
 from .slices import Slice, members
 from .tagframe import Block, TagFrame
 
@@ -49,7 +47,6 @@ class Reliability:
 def relied(
     frame: TagFrame,
     targets: Mapping[str, str],
-    models: Mapping[str, Model],
     found: Mapping[str, Reliability],
     matrix: Matrix,
 ) -> TagFrame:
@@ -58,7 +55,6 @@ def relied(
     Args:
         frame: Assigned tags.
         targets: Predicted tag to its target.
-        models: By target.
         found: By target.
         matrix: (n) rows, one a person, with the slices' features.
     """
@@ -66,38 +62,33 @@ def relied(
     blocks = []
     for block in frame.blocks:
         target = targets.get(block.tag.name)
-        model = None if target is None else models[target]
-        if isinstance(model, BaseRateModel):
-            blocks.append(_bounded(block, model.interval(), None, np.zeros(len(block), np.int64)))
-        elif target is not None and target in found:
+        if target is not None and target in found:
             said = found[target]
             telling = said.named(said.interval.kinds)
             if telling not in kinds:
                 kinds[telling] = kind_of(members(telling, matrix))
-            made = _bounded(block, said.interval.base, said.interval, kinds[telling][block.person])
+            made = _bounded(block, said.interval, kinds[telling][block.person])
             blocks.append(_failing(made, said, matrix) if said.failed else made)
         else:
             blocks.append(block)
     return TagFrame(frame.computed_at, tuple(blocks))
 
 
-def _bounded(
-    block: Block, base: Mapping[str, tuple[float, float]], interval: Interval | None, kind: np.ndarray
-) -> Block:
+def _bounded(block: Block, interval: Interval, kind: np.ndarray) -> Block:
     """The block with the bounds of its probability; as it is where some read-out has none."""
     reading = block.tag.reading
     if reading is None or block.probability is None or block.base is None:
         return block
     shown = list(block.values) if reading.read == "most_probable" else [reading.label or ""] * len(block.values)
     names = {shown[code] for code in np.unique(block.code).tolist()}
+    base = interval.base
     if not names <= base.keys():
         return block
     low, high = block.probability.copy(), block.probability.copy()
     which = np.array(shown, object)[block.code] if len(block) else np.empty(0, object)
     for name in names:
         rows = which == name
-        if interval is not None:
-            low[rows], high[rows] = interval.around(name, kind[rows], block.probability[rows])
+        low[rows], high[rows] = interval.around(name, kind[rows], block.probability[rows])
         at_base = rows & block.base
         low[at_base] = np.minimum(base[name][0], block.probability[at_base])
         high[at_base] = np.maximum(base[name][1], block.probability[at_base])

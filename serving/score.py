@@ -92,7 +92,7 @@ def score(
         if target in probabilities
     }
     frame = assign(paired, matrix, predictions, known, now, bundle.facts.timezone, only)
-    frame = relied(frame, targets, bundle.models, bundle.reliability, matrix)
+    frame = relied(frame, targets, bundle.reliability, matrix)
     if explain:
         frame = explained(bundle, targets, matrix, frame)
     if what_if:

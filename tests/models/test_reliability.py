@@ -44,11 +44,11 @@ def test_members_of_overlapping_slices():
 
 
 def test_intervals_by_kind_and_the_base_rates_for_the_unknown():
-    made = bounded(block(), SAID.interval.base, SAID.interval, np.array([1, 0, 0]))
+    made = bounded(block(), SAID.interval, np.array([1, 0, 0]))
     assert made.low[0] == pytest.approx(1 / (1 + np.exp(1.0) * 1.5))  # an unseen kind: the widest
     assert made.high[1] == pytest.approx(1 / (1 + np.exp(-0.5)))
     assert (made.low[2], made.high[2]) == (0.1, 0.3)
-    assert bounded(block(), {}, None, np.zeros(3, np.int64)).low is None
+    assert bounded(block(), Interval(("new",), {}, {}), np.zeros(3, np.int64)).low is None  # no such read-out
 
 
 def test_failing_slices_are_named_to_whoever_is_in_them_and_known():
