@@ -75,7 +75,7 @@ def show_ingest(result: dict[str, Any]) -> None:
     if result.get("quarantine"):
         console.print(f"Mend [bold]{result['quarantine']}[/] and ingest it again with the same format.", soft_wrap=True)
     for note in result.get("notes", ()):
-        console.print(f"[dim]· {note}[/]", soft_wrap=True)
+        console.print(f"· {note}", style="dim", markup=False, soft_wrap=True)
 
 
 def show_features(result: dict[str, Any], language: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from features.show import figure
@@ -66,7 +67,7 @@ def read_part(console: Console, ingest: dict[str, Any]) -> None:
     for rule, n in sorted(ingest["quarantined"].items(), key=lambda pair: -pair[1]):
         console.print(f"  {figure(n):>9}  {rule.replace('_', ' ')}")
     for note in ingest.get("notes", ()):
-        console.print(f"  [dim]· {note}[/]", soft_wrap=True)
+        console.print(f"  · {note}", style="dim", markup=False, soft_wrap=True)
 
 
 def models_part(console: Console, train: dict[str, Any]) -> None:
@@ -76,8 +77,7 @@ def models_part(console: Console, train: dict[str, Any]) -> None:
         table.add_column(name, justify="left" if name in {"target", ""} else "right")
     for name, target in train["targets"].items():
         if "error" in target:
-            error = target["error"]
-            table.add_row(name, "not trained", str(error.get("message", error) if isinstance(error, dict) else error))
+            table.add_row(name, "not trained", escape(target["error"]["message"]))
             continue
         table.add_section()
         table.add_row(name, "[bold]model[/]", *cells(target["metrics"]))
@@ -91,7 +91,9 @@ def models_part(console: Console, train: dict[str, Any]) -> None:
             share = target["truth"]["share"]
             console.print(f"  {name}: [bold]{share:.0%}[/] of what can be gained over the base rate at all")
         for note in target.get("notes", ()):
-            console.print(f"  [dim]· {note if note.startswith(name) else f'{name}: {note}'}[/]", soft_wrap=True)
+            console.print(
+                f"  · {note if note.startswith(name) else f'{name}: {note}'}", style="dim", markup=False, soft_wrap=True
+            )
 
 
 def cells(metrics: dict[str, Any]) -> list[str]:

@@ -116,7 +116,7 @@ def show(found: dict[str, Any]) -> None:
         console.print(f"[dim]the last {FEW} of {len(found['periods'])} periods; --json and --out have all[/]")
     console.print(moved)
     for note in found["notes"]:
-        console.print(f"[dim]· {note}[/]", soft_wrap=True)
+        console.print(f"· {note}", style="dim", markup=False, soft_wrap=True)
     for path in found.get("written", ()):
         console.print(f"[bold]written[/]  {path}", soft_wrap=True)
 

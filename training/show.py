@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 METRICS = {
@@ -21,10 +22,10 @@ def show_training(result: dict[str, Any], console: Console | None = None) -> Non
     for name, target in result["targets"].items():
         console.print(target_table(name, target))
         for line in remarks(target):
-            console.print(f"[dim]· {line}[/]", soft_wrap=True)
+            console.print(f"· {line}", style="dim", markup=False, soft_wrap=True)
         console.print()
     for note in result.get("notes", ()):
-        console.print(f"[dim]· {note}[/]", soft_wrap=True)
+        console.print(f"· {note}", style="dim", markup=False, soft_wrap=True)
     console.print(
         f"Version [bold]{result['version']}[/] is registered. Let it answer: [bold]intently promote {result['version']}[/]"
     )
@@ -34,7 +35,7 @@ def target_table(name: str, target: dict[str, Any]) -> Table:
     """One target's metrics: the model, each baseline, and the best possible where the truth is known."""
     if "error" in target:
         table = Table(title=f"[bold]{name}[/] was not trained", show_header=False, title_justify="left")
-        table.add_row(error_text(target["error"]))
+        table.add_row(escape(target["error"]["message"]))
         return table
     head = f"{target['n_train']:,} rows to train on, {target['n_test']:,} to test on"
     table = Table(title=f"[bold]{name}[/]  {head}", title_justify="left")
@@ -80,11 +81,6 @@ def cell(metric: dict[str, Any] | None, *, bold: bool = False) -> str:
     return f"{value}\n[dim]{metric['low']:.4f}–{metric['high']:.4f}[/]"
 
 
-def error_text(error: Any) -> str:
-    """The message of a target's error."""
-    return str(error["message"]) if isinstance(error, dict) else str(error)
-
-
 def show_entities(result: dict[str, Any]) -> None:
     """What was written, and a row a target on what came next."""
     from features.show import show_facts
@@ -100,7 +96,7 @@ def show_entities(result: dict[str, Any]) -> None:
             table.add_row(f"[bold]{name}[/]", f"{found['labelled']:,}", f"{found['cohort']:,}", classes)
         console.print(table)
     for note in result["notes"]:
-        console.print(f"[dim]· {note}[/]", soft_wrap=True)
+        console.print(f"· {note}", style="dim", markup=False, soft_wrap=True)
 
 
 def show_feature_report(result: dict[str, Any]) -> None:
